@@ -1,0 +1,29 @@
+// What one weight can cost: its candidates and their curve.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "codec/encoding.h"
+
+namespace tt::plan {
+
+// One way to store a weight. `loss` is what the planner adds up over weights: the squared relative error
+// ||W - W^||_F^2 / ||W||_F^2 times the weight's importance; 0 means bit-exact.
+struct Candidate {
+  codec::Encoding encoding;
+  std::uint64_t bytes = 0;
+  double loss = 0;
+  double relative_error = 0;  // predicted, without the importance
+};
+
+// Candidates in ascending bytes and strictly descending loss: nobody in it is dominated.
+using Curve = std::vector<Candidate>;
+
+// Drops dominated candidates (another one is no larger and no worse) and sorts; the first of equals stays.
+Curve pareto(std::vector<Candidate> candidates);
+
+// Indices into `curve` of its lower convex hull, ascending in bytes; the slopes (loss saved per byte) descend strictly.
+std::vector<std::size_t> lower_hull(const Curve& curve);
+
+}  // namespace tt::plan

@@ -1,0 +1,112 @@
+#include "plan/price.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "plan/factors.h"
+#include "tensor/matrix.h"
+#include "tensor/tensor_train.h"
+
+namespace tt::plan {
+namespace {
+
+using codec::Encoding;
+using codec::Format;
+using tensor::DType;
+
+constexpr float kLargestHalf = 65504;
+
+bool fits_half(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::abs(v) < kLargestHalf; });
+}
+
+double squared_rounding_error(std::span<const float> values, unsigned mantissa) {
+  double squared = 0;
+  for (float v : values) {
+    const double d = double{v} - double{codec::round_half(v, mantissa)};
+    squared += d * d;
+  }
+  return squared;
+}
+
+std::vector<Candidate> price_exact(const codec::WeightData& weight) {
+  return {{{.format = Format::raw}, weight.layout.payload_size(), 0, 0},
+          {{.format = Format::lossless}, codec::estimate_lossless(weight), 0, 0}};
+}
+
+std::vector<Candidate> price_halves(std::span<const float> values, unsigned fewest) {
+  std::vector<Candidate> candidates;
+  if (!fits_half(values)) return candidates;
+  const double norm = tensor::squared_norm(values);
+  for (unsigned mantissa = fewest; mantissa <= 10; ++mantissa) {
+    const double squared = norm > 0 ? squared_rounding_error(values, mantissa) / norm : 0;
+    candidates.push_back({{.format = Format::f16, .mantissa = mantissa},
+                          codec::estimate_f16(values, mantissa),
+                          squared,
+                          std::sqrt(squared)});
+  }
+  return candidates;
+}
+
+void append(std::vector<Candidate>& all, std::vector<Candidate> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+std::vector<Candidate> price_factors(const codec::WeightLayout& layout, std::span<const float> values,
+                                     const PriceOptions& options) {
+  std::vector<Candidate> candidates;
+  if (layout.rows < 2 || layout.cols < 2) return candidates;
+  std::vector<DType> core_types{DType::f16};
+  if (options.method != Method::automatic) core_types.push_back(DType::f32);
+  if (options.method != Method::tt) append(candidates, price_low_rank(layout, values, options, core_types));
+  const std::vector<std::uint64_t> modes = tensor::balanced_modes(layout.rows, layout.cols);
+  // Two modes are the matrix itself: a low rank.
+  if (options.method == Method::tt || (options.method == Method::automatic && modes.size() > 2))
+    append(candidates, price_tensor_train(layout, values, modes, options, core_types));
+  return candidates;
+}
+
+// A complete encoding is tried for real: its bytes and its error are exact.
+Candidate measure(const codec::WeightData& weight, const Encoding& encoding) {
+  const codec::Codec& codec = codec::codec_for(encoding.format);
+  codec.check(weight.layout, encoding);
+  const std::vector<codec::Core> cores = codec.encode(weight, encoding);
+  std::uint64_t bytes = 0;
+  for (const codec::Core& core : cores) bytes += core.bytes.size();
+  const double error = codec::relative_error(weight, encoding, codec::MemoryCores(cores));
+  return {encoding, bytes, error * error, error};
+}
+
+// --tensor: one encoding; ranks and modes that it leaves open are searched.
+std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceOptions& options) {
+  Encoding encoding = *options.fixed;
+  if (encoding.format == Format::lowrank && encoding.rank == 0)
+    return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype});
+  if (encoding.format == Format::tt && encoding.modes.empty())
+    encoding.modes = tensor::balanced_modes(weight.layout.rows, weight.layout.cols);
+  if (encoding.format == Format::tt && encoding.ranks.empty())
+    return price_tensor_train(weight.layout, weight.values(), encoding.modes, options, {encoding.dtype});
+  return {measure(weight, encoding)};
+}
+
+std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOptions& options) {
+  std::vector<Candidate> candidates = price_exact(weight);
+  if (options.freedom == Freedom::exact) return candidates;
+  const std::vector<float> values = weight.values();
+  if (options.freedom == Freedom::values || options.method == Method::automatic)
+    append(candidates, price_halves(values, options.min_mantissa));
+  if (options.freedom == Freedom::matrix) append(candidates, price_factors(weight.layout, values, options));
+  return candidates;
+}
+
+}  // namespace
+
+Curve price(const codec::WeightData& weight, const PriceOptions& options) {
+  if (!tensor::all_finite(weight.layout.dtype, weight.payload)) return pareto(price_exact(weight));
+  std::vector<Candidate> candidates = options.fixed ? price_fixed(weight, options) : price_free(weight, options);
+  for (Candidate& candidate : candidates) candidate.loss *= options.importance;
+  return pareto(std::move(candidates));
+}
+
+}  // namespace tt::plan

@@ -17,7 +17,7 @@ std::string_view format_name(Format format);
 struct Encoding {
   Format format = Format::raw;
   std::uint64_t rank = 0;                        // lowrank
-  std::vector<std::uint64_t> modes, ranks;       // tt: d modes, d-1 inner ranks
+  std::vector<std::uint64_t> modes = {}, ranks = {};  // tt: d modes, d-1 inner ranks
   tensor::DType dtype = tensor::DType::f16;      // lowrank, tt: type of the cores, f16 or f32
   unsigned mantissa = 10;                        // f16: mantissa bits kept, 1..10
   bool operator==(const Encoding&) const = default;

@@ -3,7 +3,7 @@
 
 namespace tt::base {
 
-void install_signal_handlers();  // also ignores SIGPIPE
+void install_signal_handlers();  // also ignores SIGPIPE and SIGXFSZ: they become write errors
 // Errors: interrupted or terminated after a signal.
 void check_cancelled();
 

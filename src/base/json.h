@@ -17,6 +17,7 @@ using JsonObject = std::vector<std::pair<std::string, Json>>;  // in the order o
 struct JsonLimits {
   std::uint64_t max_bytes = 25'000'000;
   int max_depth = 32;
+  std::uint64_t max_values = 2'000'000;  // one takes 40 bytes, and two in the text
 };
 
 // A JSON value. Integers are kept as uint64 or (negative) int64; anything with a fraction or exponent is a double.

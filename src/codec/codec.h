@@ -46,7 +46,8 @@ class MemoryCores : public CoreReader {
   const std::vector<Core>& cores_;
 };
 
-// Receives consecutive pieces of the decoded payload (offset in payload bytes, ascending, without gaps, at most about 4 MiB each).
+// Receives consecutive pieces of the decoded payload: offset in payload bytes, ascending, without gaps, whole elements, at most
+// about 4 MiB each.
 using PayloadSink = std::function<void(std::uint64_t offset, base::ByteView piece)>;
 
 class Codec {

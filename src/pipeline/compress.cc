@@ -1,0 +1,140 @@
+#include "pipeline/compress.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "pipeline/compress_job.h"
+#include "pipeline/file_hash.h"
+#include "pipeline/plan_file.h"
+
+namespace tt::pipeline {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+void check_paths(const CompressOptions& options, const model::Model& model) {
+  for (const std::string* path : {&options.output, &options.rollback, &options.plan_out})
+    for (const model::SourceFile& source : model.files())
+      if (!path->empty() && *path != "-" && source.file.is_same_file(*path))
+        throw Error(ErrorKind::usage, "output " + base::quoted(*path) + " is the input itself", "choose another output path");
+}
+
+std::uint64_t size_goal(const CompressOptions& options, std::uint64_t bytes_in) {
+  std::uint64_t goal = UINT64_MAX;
+  if (options.target_ratio)
+    goal = static_cast<std::uint64_t>(std::floor(*options.target_ratio * static_cast<double>(bytes_in)));
+  if (options.target_bytes) goal = std::min(goal, *options.target_bytes);
+  return goal;
+}
+
+std::vector<std::string> warnings_of(const CompressJob& job, const model::Model& model, const CompressOptions& options) {
+  std::vector<std::string> warnings = job.selection().warnings;
+  for (std::size_t weight : job.not_finite()) {
+    const std::string message = "weight " + base::quoted(model.weights()[weight].name) + " has values that are not finite";
+    if (options.fail_on_nan)
+      throw Error(ErrorKind::bad_data, message, "repair the model, or drop --fail-on-nan to keep such weights bit for bit");
+    warnings.push_back(message + ": it is kept bit for bit");
+  }
+  return warnings;
+}
+
+std::string short_text(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
+}
+
+// Under svd and tt an error bound is a wish: what misses it is named.
+void name_missed_wishes(const CompressOptions& options, CompressReport& report) {
+  if (options.method == "auto" || !options.epsilon) return;
+  for (const WeightReport& weight : report.weights)
+    if (weight.relative_error > *options.epsilon)
+      report.warnings.push_back("weight " + base::quoted(weight.name) + " misses epsilon: relative error " +
+                                short_text(weight.relative_error));
+}
+
+void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& report) {
+  report.bytes_out = fitted.size.total;
+  report.ratio = static_cast<double>(report.bytes_out) / static_cast<double>(report.bytes_in);
+  for (std::size_t i = 0; i < fitted.weights.size(); ++i) {
+    container::WeightEntry entry = fitted.weights[i]->entry;
+    entry.core_sizes.clear();
+    for (const codec::Core& core : fitted.weights[i]->cores) entry.core_sizes.push_back(core.bytes.size());
+    report.weights.push_back(report_of(entry));
+    report.weights.back().reason = job.selection().reasons[i];
+  }
+  report.stats = stats_of(report.weights, report.bytes_in, report.bytes_out);
+}
+
+// The outputs, opened before the work so that a folder that cannot be written is found first. They appear together at the end: the
+// rollback file first, so that a compressed model never stands without it.
+class Outputs {
+ public:
+  explicit Outputs(const CompressOptions& options) {
+    if (options.dry_run) return;
+    out_ = base::OutputFile::create(options.output);
+    if (!options.rollback.empty()) rollback_ = base::OutputFile::create(options.rollback);
+  }
+
+  void write(const CompressJob& job, const model::Model& model, const CompressOptions& options, base::Progress& progress,
+             CompressReport& report) {
+    if (!out_) return;
+    job.write(*out_);
+    report.output_sha256 = sha256_of(*out_);
+    if (rollback_) {
+      CompressJob lossless(model, options, true, progress);
+      lossless.fit(UINT64_MAX);
+      lossless.write(*rollback_);
+    }
+    for (const model::SourceFile& source : model.files()) source.file.check_unchanged();
+  }
+
+  void publish() {
+    if (rollback_) rollback_->commit();
+    if (out_) out_->commit();
+  }
+
+ private:
+  std::optional<base::OutputFile> out_, rollback_;
+};
+
+}  // namespace
+
+CompressReport compress(const CompressOptions& options, base::Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  if (options.max_memory != 0) base::limit_address_space(options.max_memory);
+  const model::Model model = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
+  check_paths(options, model);
+
+  CompressReport report;
+  report.input = options.input;
+  report.output = options.dry_run ? "" : options.output;
+  report.bytes_in = model.bytes();
+  report.input_sha256 = base::hex(base::sha256_file(model.files()[0].file));
+  report.seed = options.seed;
+  const std::uint64_t goal = options.lossless ? UINT64_MAX : size_goal(options, model.bytes());
+  report.budget_bytes = goal == UINT64_MAX ? 0 : goal;
+
+  Outputs outputs(options);
+  CompressJob job(model, options, options.lossless, progress);
+  const FittedPlan& fitted = job.fit(goal);
+  report.warnings = warnings_of(job, model, options);
+  describe(fitted, job, report);
+  name_missed_wishes(options, report);
+  if (!options.plan_out.empty()) write_plan_file(options.plan_out, fitted);
+  outputs.write(job, model, options, progress, report);
+  outputs.publish();
+
+  report.peak_rss_bytes = base::peak_rss_bytes();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+}  // namespace tt::pipeline

@@ -1,0 +1,96 @@
+#include "pipeline/compress_job.h"
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/text.h"
+#include "pipeline/plan_file.h"
+#include "tensor/blas.h"
+
+namespace tt::pipeline {
+namespace {
+
+// One file where that is possible; the files as they are for --lossless and above protobuf's 2 GB.
+model::Skeleton skeleton_of(const model::Model& model, bool lossless) {
+  if (lossless) return model.exact_skeleton();
+  try {
+    return model.inline_skeleton();
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::unsupported) throw;
+  }
+  return model.exact_skeleton();
+}
+
+// Values kept as varints change their length with the value: where the file keeps this form they stay as they are.
+void keep_varints_exact(const model::Skeleton& skeleton, std::vector<plan::PriceOptions>& options) {
+  for (const model::SkeletonFile& file : skeleton.files)
+    for (const model::Piece& piece : file.pieces)
+      if (piece.weight != model::kNoWeight && piece.form == model::PayloadForm::varint16) {
+        options[piece.weight].freedom = plan::Freedom::exact;
+        options[piece.weight].fixed.reset();
+      }
+}
+
+}  // namespace
+
+CompressJob::CompressJob(const model::Model& model, const CompressOptions& options, bool lossless, base::Progress& progress)
+    : model_(model),
+      options_(options),
+      lossless_(lossless),
+      progress_(progress),
+      threads_(options.threads == 0 ? base::default_threads() : options.threads),
+      selection_(select_weights(model, options, lossless)) {
+  if (!lossless && !options.plan_in.empty()) apply_plan_file(options.plan_in, model, selection_);
+  const model::Skeleton skeleton = skeleton_of(model, lossless);
+  keep_varints_exact(skeleton, selection_.options);
+  writer_.emplace(manifest(skeleton), skeleton.literals);
+}
+
+container::Manifest CompressJob::manifest(const model::Skeleton& skeleton) const {
+  container::Manifest manifest;
+  manifest.tool_version = TT_VERSION;
+  manifest.source_format = model_.format();
+  manifest.exact = lossless_;
+  for (const model::SourceFile& source : model_.files())
+    manifest.sources.push_back({source.location, source.file.size(), base::sha256_file(source.file)});
+  manifest.files = skeleton.files;
+  manifest.seed = options_.seed;
+  manifest.options = options_json(options_, lossless_);
+  manifest.cpu = tensor::blas_core_name();
+  return manifest;
+}
+
+void CompressJob::price_weights() {
+  const std::vector<model::Weight>& weights = model_.weights();
+  curves_.resize(weights.size());
+  std::vector<char> broken(weights.size(), 0);
+  progress_.start("pricing", weights.size(), 0);
+  base::parallel_for(weights.size(), threads_, [&](std::size_t i) {
+    const tensor::WeightData data = model_.read(weights[i]);
+    broken[i] = !tensor::all_finite(data.layout.dtype, data.payload);
+    curves_[i] = plan::price(data, selection_.options[i]);
+    progress_.step(weights[i].layout.payload_size());
+  });
+  progress_.done();
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    if (broken[i]) {
+      not_finite_.push_back(i);
+      if (selection_.reasons[i].empty()) selection_.reasons[i] = "not finite";
+    }
+}
+
+const FittedPlan& CompressJob::fit(std::uint64_t goal) {
+  price_weights();
+  encoder_.emplace(model_, curves_, threads_);
+  if (lossless_)
+    fitted_ = fit_plan(plan::smallest_plan(curves_), *writer_, *encoder_, progress_);
+  else if (goal == UINT64_MAX)
+    fitted_ = fit_plan(plan::best_plan(curves_), *writer_, *encoder_, progress_);
+  else
+    fitted_ = fit_to_size(curves_, *writer_, *encoder_, goal, model_.bytes(), progress_);
+  if (fitted_.size.total >= model_.bytes()) throw_unreachable(model_.bytes() - 1, fitted_.size.total, model_.bytes());
+  return fitted_;
+}
+
+void CompressJob::write(base::OutputFile& out) const { writer_->write(fitted_.weights, out); }
+
+}  // namespace tt::pipeline

@@ -1,0 +1,46 @@
+// One model on its way to one .tt file: the steps that compress() and its rollback file share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/compress.h"
+#include "pipeline/encoder.h"
+#include "pipeline/selection.h"
+#include "pipeline/size_goal.h"
+
+namespace tt::pipeline {
+
+class CompressJob {
+ public:
+  // `lossless`: the file restores the input byte for byte; the goals of the options do not count.
+  CompressJob(const model::Model& model, const CompressOptions& options, bool lossless, base::Progress& progress);
+
+  // Prices, plans and encodes. `goal` in bytes, UINT64_MAX for none (then the best that the prices know is taken).
+  // Errors: goal_unreachable; also if the file would not be smaller than the input.
+  const FittedPlan& fit(std::uint64_t goal);
+  void write(base::OutputFile& out) const;
+
+  const Selection& selection() const { return selection_; }
+  // Weights whose values are not all finite, by index.
+  const std::vector<std::size_t>& not_finite() const { return not_finite_; }
+
+ private:
+  void price_weights();
+  container::Manifest manifest(const model::Skeleton& skeleton) const;
+
+  const model::Model& model_;
+  const CompressOptions& options_;
+  bool lossless_;
+  base::Progress& progress_;
+  unsigned threads_;
+  Selection selection_;
+  std::vector<std::size_t> not_finite_;
+  std::vector<plan::Curve> curves_;
+  std::optional<container::Writer> writer_;
+  std::optional<Encoder> encoder_;
+  FittedPlan fitted_;
+};
+
+}  // namespace tt::pipeline

@@ -1,0 +1,97 @@
+#include "pipeline/decompress.h"
+
+#include <chrono>
+#include <filesystem>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "base/text.h"
+#include "pipeline/file_hash.h"
+#include "pipeline/layer_export.h"
+#include "pipeline/output_paths.h"
+#include "pipeline/restore.h"
+
+namespace tt::pipeline {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+// An exact file must be the input of compress; its hash says so.
+void check_exact(const container::Manifest& manifest, const std::vector<base::OutputFile>& outs) {
+  for (std::size_t i = 0; i < outs.size(); ++i)
+    if (sha256_of(outs[i]) != base::hex(manifest.sources[i].sha256))
+      throw Error(ErrorKind::corrupt, "restored file " + base::quoted(outs[i].path()) + " differs from the original",
+                  "the .tt file was not written by this version of tt, or is broken: compress the model again");
+}
+
+// Data files first: the model file that names them appears last.
+void commit_all(std::vector<base::OutputFile>& outs) {
+  for (std::size_t i = outs.size(); i-- > 1;) outs[i].commit();
+  outs[0].commit();
+}
+
+void decompress_model(const container::Container& container, const DecompressOptions& options, unsigned threads,
+                      base::Progress& progress, DecompressReport& report) {
+  const container::Manifest& manifest = container.manifest();
+  const model::Placement placement = placement_of(container);
+  const std::vector<std::string> paths = output_paths(manifest, options.output);
+  std::vector<base::OutputFile> outs;
+  for (const std::string& path : paths) outs.push_back(base::OutputFile::create(path));
+  restore_files(container, placement, outs, threads, progress);
+  if (manifest.exact) check_exact(manifest, outs);
+  refuse_other_content(outs, options.overwrite);
+  report.exact = manifest.exact;
+  report.output_sha256 = sha256_of(outs[0]);
+  report.bytes_out = std::accumulate(placement.file_sizes.begin(), placement.file_sizes.end(), std::uint64_t{0});
+  report.files = paths;
+  commit_all(outs);
+}
+
+void decompress_layers(const container::Container& container, const DecompressOptions& options, unsigned threads,
+                       base::Progress& progress, DecompressReport& report) {
+  const std::vector<std::size_t> weights = matching_weights(container, options.layers);
+  base::OutputFile out = base::OutputFile::create(options.output);
+  export_layers(container, weights, options.dtype, out, threads, progress);
+  report.output_sha256 = sha256_of(out);
+  report.bytes_out = out.size();
+  report.files = {options.output};
+  out.commit();
+}
+
+void check_options(const DecompressOptions& options) {
+  if (options.form != "dense")
+    throw Error(ErrorKind::usage, "unknown form " + base::quoted(options.form), "use --form dense");
+  if (options.layers.empty() && options.dtype != "original")
+    throw Error(ErrorKind::usage, "--dtype goes with --layers", "a whole model keeps the types of its graph");
+}
+
+}  // namespace
+
+DecompressReport decompress(const DecompressOptions& options, base::Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  check_options(options);
+  if (options.max_memory != 0) base::limit_address_space(options.max_memory);
+  base::InputFile file = base::InputFile::open(options.input);
+  if (options.output != "-" && file.is_same_file(options.output))
+    throw Error(ErrorKind::usage, "output " + base::quoted(options.output) + " is the input itself", "choose another output path");
+
+  DecompressReport report;
+  report.input = options.input;
+  report.output = options.output;
+  report.bytes_in = file.size();
+  const container::Container container = container::Container::open(std::move(file));
+  const unsigned threads = options.threads == 0 ? base::default_threads() : options.threads;
+  if (options.layers.empty())
+    decompress_model(container, options, threads, progress, report);
+  else
+    decompress_layers(container, options, threads, progress, report);
+
+  report.peak_rss_bytes = base::peak_rss_bytes();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+}  // namespace tt::pipeline

@@ -1,0 +1,31 @@
+// Encodes weights by plan, in parallel, and remembers what is encoded already, so that a second plan costs only its differences.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "base/progress.h"
+#include "container/container.h"
+#include "plan/allocate.h"
+
+namespace tt::pipeline {
+
+class Encoder {
+ public:
+  Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, unsigned threads)
+      : model_(model), curves_(curves), threads_(threads), stored_(curves.size()) {}
+
+  // Encodes what `plan` needs; forgets what neither `plan` nor `keep` (may be null) needs. Pointers stay valid until forgotten.
+  std::vector<const container::EncodedWeight*> encode(const plan::Plan& plan, const plan::Plan* keep, base::Progress& progress);
+
+ private:
+  container::EncodedWeight encode_one(std::size_t weight, const plan::Candidate& candidate) const;
+  void forget(const plan::Plan& plan, const plan::Plan* keep);
+
+  const model::Model& model_;
+  const std::vector<plan::Curve>& curves_;
+  unsigned threads_;
+  std::vector<std::map<std::size_t, container::EncodedWeight>> stored_;  // by weight, by candidate
+};
+
+}  // namespace tt::pipeline

@@ -1,0 +1,24 @@
+// Writes the files of a container: literals and decoded weights at their places, several weights at once.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "base/output_file.h"
+#include "base/progress.h"
+#include "container/container.h"
+#include "model/skeleton_writer.h"
+
+namespace tt::pipeline {
+
+// Where every piece of the container's files goes.
+model::Placement placement_of(const container::Container& container);
+
+// Checks every stored byte, then fills `outs` (one a file, in the manifest's order). Nothing is committed.
+void restore_files(const container::Container& container, const model::Placement& placement, std::vector<base::OutputFile>& outs,
+                   unsigned threads, base::Progress& progress);
+
+// Decodes weight `index` piece by piece; checks its hash first.
+void decode_weight(const container::Container& container, std::size_t index, const codec::PayloadSink& sink);
+
+}  // namespace tt::pipeline

@@ -1,0 +1,152 @@
+#include "pipeline/selection.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace tt::pipeline {
+namespace {
+
+using plan::Freedom;
+
+// Tables that are not a layer's (anchors, position tables) change last: only when the goal cannot be met otherwise.
+constexpr double kOtherImportance = 1e6;
+
+struct NamedPattern {
+  std::string text;
+  WeightPattern pattern;
+  bool used = false;
+};
+
+std::vector<NamedPattern> compile(const std::vector<std::string>& texts) {
+  std::vector<NamedPattern> patterns;
+  for (const std::string& text : texts) patterns.push_back({text, WeightPattern(text)});
+  return patterns;
+}
+
+bool any_matches(std::vector<NamedPattern>& patterns, const model::Weight& weight) {
+  bool matched = false;
+  for (NamedPattern& pattern : patterns)
+    if (pattern.pattern.matches(weight)) matched = pattern.used = true;
+  return matched;
+}
+
+plan::Method method_of(const std::string& name) {
+  if (name == "auto") return plan::Method::automatic;
+  if (name == "svd") return plan::Method::svd;
+  if (name == "tt") return plan::Method::tt;
+  throw base::Error(base::ErrorKind::usage, "unknown method " + base::quoted(name), "use auto, svd or tt");
+}
+
+plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOptions& options) {
+  plan::PriceOptions price;
+  price.method = method_of(options.method);
+  price.max_rank = options.max_rank;
+  price.epsilon = price.method == plan::Method::automatic ? 0 : options.epsilon.value_or(0);
+  if (!model::is_layer_role(weight.role)) {
+    price.freedom = Freedom::values;
+    price.min_mantissa = 10;
+    if (weight.role == model::Role::other) price.importance = kOtherImportance;
+  }
+  return price;
+}
+
+bool is_factorisation(codec::Format format) { return format == codec::Format::lowrank || format == codec::Format::tt; }
+
+// The user's patterns, compiled once, and whether each was of use.
+class Rules {
+ public:
+  explicit Rules(const CompressOptions& options)
+      : options_(options),
+        include_(compile(options.include)),
+        exclude_(compile(options.exclude)),
+        preserve_(compile(options.preserve)) {
+    for (const TensorSpec& tensor : options.tensors) {
+      tensors_.push_back({tensor.pattern, WeightPattern(tensor.pattern)});
+      specs_.push_back(tensor.spec == "skip" ? std::optional<codec::Encoding>() : codec::parse_spec(tensor.spec));
+    }
+  }
+
+  // Why the weight stays exact, or empty; may fix the encoding in `price`.
+  std::string apply(const model::Weight& weight, plan::PriceOptions& price) {
+    const bool preserved = any_matches(preserve_, weight), excluded = any_matches(exclude_, weight);
+    const bool included = options_.include.empty() || any_matches(include_, weight);
+    const std::optional<std::size_t> tensor = last_tensor(weight);
+    if (preserved) return "preserved";
+    if (tensor && !specs_[*tensor]) return "skipped by --tensor";
+    if (tensor && fits(weight, *specs_[*tensor])) {
+      price.fixed = specs_[*tensor];
+      return {};
+    }
+    if (excluded) return "excluded";
+    if (!included) return "not included";
+    if (weight.layout.elements() < options_.min_size) return "smaller than --min-size";
+    return {};
+  }
+
+  std::vector<std::string> warnings() const {
+    std::vector<std::string> warnings;
+    for (const auto* patterns : {&include_, &exclude_, &preserve_, &tensors_})
+      for (const NamedPattern& pattern : *patterns)
+        if (!pattern.used) warnings.push_back("pattern " + base::quoted(pattern.text) + " matches no weight");
+    return warnings;
+  }
+
+ private:
+  // A factorisation asked for a whole layer does not concern its bias.
+  static bool fits(const model::Weight& weight, const codec::Encoding& encoding) {
+    return !is_factorisation(encoding.format) || (weight.layout.rows > 1 && weight.layout.cols > 1);
+  }
+  std::optional<std::size_t> last_tensor(const model::Weight& weight) {
+    std::optional<std::size_t> last;
+    for (std::size_t i = 0; i < tensors_.size(); ++i)
+      if (tensors_[i].pattern.matches(weight)) {
+        tensors_[i].used = true;
+        last = i;
+      }
+    return last;
+  }
+
+  const CompressOptions& options_;
+  std::vector<NamedPattern> include_, exclude_, preserve_, tensors_;
+  std::vector<std::optional<codec::Encoding>> specs_;
+};
+
+}  // namespace
+
+WeightPattern::WeightPattern(const std::string& text) {
+  if (text.starts_with("role:"))
+    role_ = text.substr(5);
+  else
+    pattern_.emplace(text);
+}
+
+bool WeightPattern::matches(const std::string& name, const std::string& role) const {
+  if (pattern_) return pattern_->matches(name);
+  return role == role_ || role.substr(0, role.find('.')) == role_;
+}
+
+bool WeightPattern::matches(const model::Weight& weight) const {
+  if (matches(weight.name, model::role_name(weight.role))) return true;
+  return pattern_ && std::any_of(weight.nodes.begin(), weight.nodes.end(),
+                                 [&](const std::string& node) { return pattern_->matches(node); });
+}
+
+Selection select_weights(const model::Model& model, const CompressOptions& options, bool exact) {
+  Selection selection;
+  Rules rules(options);
+  for (const model::Weight& weight : model.weights()) {
+    plan::PriceOptions price = options_by_role(weight, options);
+    std::string reason = rules.apply(weight, price);
+    if (exact) reason = "lossless";
+    if (!reason.empty()) price.freedom = Freedom::exact;
+    if (exact) price.fixed.reset();
+    selection.options.push_back(price);
+    selection.reasons.push_back(std::move(reason));
+  }
+  if (!exact) selection.warnings = rules.warnings();
+  return selection;
+}
+
+}  // namespace tt::pipeline

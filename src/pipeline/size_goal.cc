@@ -1,0 +1,103 @@
+#include "pipeline/size_goal.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+
+namespace tt::pipeline {
+namespace {
+
+// Bytes of header and manifest a weight, to start the search with.
+constexpr std::uint64_t kEntryGuess = 48;
+
+std::string ratio_text(std::uint64_t part, std::uint64_t whole) {
+  const std::uint64_t tenths = whole == 0 ? 0 : (part * 10000 + whole - 1) / whole;
+  const std::string fraction = std::to_string(10000 + tenths % 10000);
+  return std::to_string(tenths / 10000) + "." + fraction.substr(1);
+}
+
+// The state of the search over planner budgets.
+class Search {
+ public:
+  Search(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder, std::uint64_t goal,
+         base::Progress& progress)
+      : curves_(curves), writer_(writer), encoder_(encoder), goal_(goal), progress_(progress) {}
+
+  // Weighs the plan of `budget`; keeps it if it fits and is the largest so far. Returns the file's size.
+  std::uint64_t attempt(const plan::Plan& plan) {
+    FittedPlan fitted{plan, encoder_.encode(plan, best_ ? &best_->plan : nullptr, progress_), {}};
+    fitted.size = writer_.size(fitted.weights);
+    const std::uint64_t total = fitted.size.total;
+    if (total <= goal_ && (!best_ || total > best_->size.total)) best_ = std::move(fitted);
+    return total;
+  }
+
+  // Nothing is known at first: the smallest plan is taken as good without encoding it.
+  void run(const plan::Plan& smallest, std::uint64_t rest) {
+    std::uint64_t good = smallest.bytes, bad = UINT64_MAX;
+    std::uint64_t budget = std::max(smallest.bytes, goal_ - std::min(goal_, rest));
+    for (int round = 0; round < kMaxRounds; ++round) {
+      const plan::Plan plan = *plan::allocate(curves_, budget);
+      const std::uint64_t total = attempt(plan);
+      if (total <= goal_) {
+        good = std::max(good, budget);
+        if (close_enough(total) || plan.choice == plan::best_plan(curves_).choice) return;
+        budget = next_budget(budget + (goal_ - total), good, bad);
+      } else {
+        bad = std::min(bad, budget);
+        const std::uint64_t excess = total - goal_;
+        budget = next_budget(budget > excess ? budget - excess : 0, good, bad);
+      }
+      if (bad <= good || budget == good || budget == bad) return;
+    }
+  }
+
+  std::optional<FittedPlan>& best() { return best_; }
+
+ private:
+  bool close_enough(std::uint64_t total) const {
+    return static_cast<double>(goal_ - total) <= kSlack * static_cast<double>(goal_);
+  }
+  // A proposal outside the bracket becomes its middle.
+  static std::uint64_t next_budget(std::uint64_t proposal, std::uint64_t good, std::uint64_t bad) {
+    if (proposal > good && proposal < bad) return proposal;
+    return bad == UINT64_MAX ? std::max(proposal, good) : good + (bad - good) / 2;
+  }
+
+  const std::vector<plan::Curve>& curves_;
+  const container::Writer& writer_;
+  Encoder& encoder_;
+  std::uint64_t goal_;
+  base::Progress& progress_;
+  std::optional<FittedPlan> best_;
+};
+
+}  // namespace
+
+void throw_unreachable(std::uint64_t goal, std::uint64_t smallest, std::uint64_t bytes_in) {
+  throw base::Error(base::ErrorKind::goal_unreachable,
+                    "cannot reach " + std::to_string(goal) + " bytes: the smallest possible file has " +
+                        std::to_string(smallest) + " bytes (ratio " + ratio_text(smallest, bytes_in) + ")",
+                    smallest < bytes_in ? "use --target-ratio " + ratio_text(smallest, bytes_in) + " or more"
+                                        : "nothing in this model can be made smaller");
+}
+
+FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder, base::Progress& progress) {
+  FittedPlan fitted{plan, encoder.encode(plan, nullptr, progress), {}};
+  fitted.size = writer.size(fitted.weights);
+  return fitted;
+}
+
+FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder,
+                       std::uint64_t goal, std::uint64_t bytes_in, base::Progress& progress) {
+  const plan::Plan smallest = plan::smallest_plan(curves);
+  Search search(curves, writer, encoder, goal, progress);
+  search.run(smallest, writer.size({}).total + kEntryGuess * curves.size());
+  if (search.best()) return std::move(*search.best());
+  const std::uint64_t least = search.attempt(smallest);
+  if (!search.best()) throw_unreachable(goal, least, bytes_in);
+  return std::move(*search.best());
+}
+
+}  // namespace tt::pipeline

@@ -1,4 +1,5 @@
-// The .tt file: a valid safetensors file holding cores, skeleton and manifest. Layout, limits, hashes: docs/formats/tt.md.
+// The .tt file: a valid safetensors file holding cores, skeleton and manifest. Layout, limits, hashes:
+// docs/formats/tt.md.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@
 namespace tt::container {
 
 struct EncodedWeight {
-  WeightEntry entry;                 // core_sizes and sha256 are filled by the writer
+  WeightEntry entry;  // core_sizes and sha256 are filled by the writer
   std::vector<codec::Core> cores;
 };
 
@@ -24,8 +25,8 @@ struct FileSize {
   std::uint64_t total = 0, header = 0, manifest = 0, skeleton = 0, cores = 0;
 };
 
-// Builds the file in memory-sized steps: the same input gives the same bytes. `manifest.weights`, literal_bytes and skeleton_sha256
-// are filled from the arguments.
+// Builds the file in memory-sized steps: the same input gives the same bytes. `manifest.weights`,
+// literal_bytes and skeleton_sha256 are filled from the arguments.
 class Writer {
  public:
   // Compresses the literals once (zstd).
@@ -43,9 +44,10 @@ class Writer {
   std::unique_ptr<State> state_;
 };
 
-// An open .tt file; opening reads header and manifest only and checks: limits, canonical header, root hash, that the tensors cover
-// the file exactly, every encoding against its weight, every core size that the encoding fixes, that pieces and literals add up.
-// Errors: corrupt, unsupported (version newer than this tt: names both), resource_limit, bad_data (not a .tt file).
+// An open .tt file; opening reads header and manifest only and checks: limits, canonical header, root hash,
+// that the tensors cover the file exactly, every encoding against its weight, every core size that the
+// encoding fixes, that pieces and literals add up. Errors: corrupt, unsupported (version newer than this tt:
+// names both), resource_limit, bad_data (not a .tt file).
 class Container {
  public:
   static Container open(base::InputFile file);

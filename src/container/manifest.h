@@ -20,15 +20,15 @@ struct WeightEntry {
   model::Role role = model::Role::other;
   tensor::WeightLayout layout;
   codec::Encoding encoding;
-  std::vector<std::uint64_t> core_sizes;   // bytes
-  base::Sha256 sha256{};                   // of the cores' bytes, one after the other
-  float predicted_error = 0;               // relative error promised while planning
-  float measured_error = 0;                // relative error of what is stored, measured by decoding
-  std::uint64_t target_size = 0;           // bytes in the output file (differs from payload_size() only for varint16)
+  std::vector<std::uint64_t> core_sizes;  // bytes
+  base::Sha256 sha256{};                  // of the cores' bytes, one after the other
+  float predicted_error = 0;              // relative error promised while planning
+  float measured_error = 0;               // relative error of what is stored, measured by decoding
+  std::uint64_t target_size = 0;  // bytes in the output file (differs from payload_size() only for varint16)
 };
 
 struct SourceEntry {
-  std::string location;                    // empty for the model file
+  std::string location;  // empty for the model file
   std::uint64_t bytes = 0;
   base::Sha256 sha256{};
 };
@@ -43,8 +43,8 @@ struct Manifest {
   base::Sha256 skeleton_sha256{};          // of the stored (compressed) skeleton
   std::vector<WeightEntry> weights;
   std::uint64_t seed = 0;
-  base::Json options;                      // the effective options, an object
-  std::string cpu;                         // CPU type that encoded
+  base::Json options;  // the effective options, an object
+  std::string cpu;     // CPU type that encoded
 };
 
 }  // namespace tt::container

@@ -32,9 +32,9 @@ struct PriceOptions {
   Method method = Method::automatic;
   double importance = 1;                    // multiplies the loss
   unsigned min_mantissa = 1;                // f16: fewest mantissa bits that may be kept
-  std::optional<std::uint64_t> max_rank;    // cap on ranks
+  std::optional<std::uint64_t> max_rank = {};  // cap on ranks
   double epsilon = 0;                       // svd, tt: ranks beyond this relative error are not priced
-  std::optional<codec::Encoding> fixed;     // --tensor: this encoding alone; missing ranks and modes are searched
+  std::optional<codec::Encoding> fixed = {};     // --tensor: this encoding alone; missing ranks and modes are searched
 };
 
 // At least one candidate. Errors: usage if `fixed` does not fit the weight.

@@ -29,8 +29,20 @@ def root():
 
 
 @pytest.fixture(scope="session")
-def tt():
+def tt_path():
     """The path of the program under test."""
     program = ROOT / os.environ.get("TT_BUILD", "build") / "tt"
     assert program.exists(), f"{program} is missing: build it, or name the build folder in TT_BUILD"
     return program
+
+
+@pytest.fixture(scope="session")
+def tt(tt_path):
+    """The same; tests/cli replaces it by a function that runs it."""
+    return tt_path
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The folder of small real models."""
+    return ROOT / "tests" / "data"

@@ -1,0 +1,97 @@
+#include "cli/exit_status.h"
+
+#include <cstdio>
+#include <new>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/standard_output.h"
+
+namespace tt::cli {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::Json;
+using base::JsonObject;
+
+// A message is one line: names in it are escaped where they are quoted, what a library says may not be.
+std::string one_line(std::string text) {
+  for (char& letter : text)
+    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = ' ';
+  return text;
+}
+
+Json error_json(const Error& error) {
+  return Json(JsonObject{{"error", Json(JsonObject{{"kind", Json(base::kind_name(error.kind()))},
+                                                   {"message", Json(one_line(error.what()))},
+                                                   {"hint", Json(one_line(error.hint()))}})}});
+}
+
+}  // namespace
+
+int exit_status(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::goal_unreachable:
+    case ErrorKind::gate_failed:
+      return 1;
+    case ErrorKind::usage:
+      return 64;
+    case ErrorKind::bad_data:
+    case ErrorKind::corrupt:
+    case ErrorKind::unsupported:
+    case ErrorKind::resource_limit:
+      return 65;
+    case ErrorKind::not_found:
+      return 66;
+    case ErrorKind::network:
+      return 69;
+    case ErrorKind::internal:
+      return 70;
+    case ErrorKind::cannot_create:
+      return 73;
+    case ErrorKind::write_failed:
+      return 74;
+    case ErrorKind::locked:
+      return 75;
+    case ErrorKind::denied:
+      return 77;
+    case ErrorKind::config:
+      return 78;
+    case ErrorKind::interrupted:
+      return 130;
+    case ErrorKind::terminated:
+      return 143;
+  }
+  return 70;
+}
+
+Error as_error(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorKind::resource_limit, "not enough memory",
+                 "raise --max-memory, or use fewer --threads");
+  } catch (const std::exception& error) {
+    return Error(ErrorKind::internal, std::string("unexpected failure, ") + error.what(),
+                 "this is a bug of tt, please report it");
+  } catch (...) {
+    return Error(ErrorKind::internal, "unexpected failure", "this is a bug of tt, please report it");
+  }
+}
+
+int report_error(const Error& error, bool json) {
+  const int status = exit_status(error.kind());
+  std::fprintf(stderr, "tt: error: %s\n", one_line(error.what()).c_str());
+  if (!error.hint().empty()) std::fprintf(stderr, "tt: hint: %s\n", one_line(error.hint()).c_str());
+  try {
+    if (json) print(error_json(error).dump() + "\n");
+  } catch (const std::exception&) {
+    // Standard output is gone; the status of the first error stands.
+  }
+  return status;
+}
+
+}  // namespace tt::cli

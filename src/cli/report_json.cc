@@ -1,0 +1,145 @@
+#include "cli/report_json.h"
+
+namespace tt::cli {
+namespace {
+
+using base::Json;
+using base::JsonArray;
+using base::JsonObject;
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json texts_json(const std::vector<std::string>& texts) {
+  JsonArray array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return Json(std::move(array));
+}
+
+// The format and only the parameters that it has.
+Json encoding_json(const codec::Encoding& encoding) {
+  JsonObject object = {{"format", Json(codec::format_name(encoding.format))}};
+  const Json dtype(tensor::dtype_name(encoding.dtype));
+  switch (encoding.format) {
+    case codec::Format::raw:
+    case codec::Format::lossless:
+      break;
+    case codec::Format::f16:
+      object.emplace_back("mantissa", Json(std::uint64_t{encoding.mantissa}));
+      break;
+    case codec::Format::lowrank:
+      object.emplace_back("rank", Json(encoding.rank));
+      object.emplace_back("dtype", dtype);
+      break;
+    case codec::Format::tt:
+      object.emplace_back("modes", Json::of(encoding.modes));
+      object.emplace_back("ranks", Json::of(encoding.ranks));
+      object.emplace_back("dtype", dtype);
+      break;
+  }
+  return Json(std::move(object));
+}
+
+// bound_bits and output_error need calibration: null without it.
+Json weight_json(const pipeline::WeightReport& weight) {
+  return Json(JsonObject{{"name", Json(weight.name)},
+                         {"shape", Json::of(weight.shape)},
+                         {"dtype", Json(weight.dtype)},
+                         {"role", Json(weight.role)},
+                         {"encoding", encoding_json(weight.encoding)},
+                         {"bytes_in", Json(weight.bytes_in)},
+                         {"bytes_out", Json(weight.bytes_out)},
+                         {"bits_per_weight", Json(weight.bits_per_weight)},
+                         {"bound_bits", Json()},
+                         {"predicted_error", Json(weight.predicted_error)},
+                         {"relative_error", Json(weight.relative_error)},
+                         {"output_error", Json()},
+                         {"reason", text_or_null(weight.reason)}});
+}
+
+Json weights_json(const std::vector<pipeline::WeightReport>& weights) {
+  JsonArray array;
+  for (const pipeline::WeightReport& weight : weights) array.push_back(weight_json(weight));
+  return Json(std::move(array));
+}
+
+Json stats_json(const pipeline::Stats& stats) {
+  return Json(JsonObject{{"original_size", Json(stats.original_size)},
+                         {"compressed_size", Json(stats.compressed_size)},
+                         {"compressed_layers", Json(stats.compressed_layers)},
+                         {"preserved_layers", Json(stats.preserved_layers)},
+                         {"avg_reconstruction_error", Json(stats.avg_reconstruction_error)},
+                         {"estimated_speedup", Json(stats.estimated_speedup)}});
+}
+
+Json file_json(const std::string& path, std::uint64_t bytes, const std::string& sha256) {
+  return Json(
+      JsonObject{{"path", text_or_null(path)}, {"bytes", Json(bytes)}, {"sha256", text_or_null(sha256)}});
+}
+
+Json sources_json(const std::vector<container::SourceEntry>& sources) {
+  JsonArray array;
+  for (const container::SourceEntry& source : sources)
+    array.push_back(Json(JsonObject{{"location", text_or_null(source.location)},
+                                    {"bytes", Json(source.bytes)},
+                                    {"sha256", Json(base::hex(source.sha256))}}));
+  return Json(std::move(array));
+}
+
+// What only a .tt file has.
+Json container_json(const pipeline::InspectReport& report) {
+  if (report.kind != "tt") return Json();
+  return Json(JsonObject{{"format_version", Json(report.format_version)},
+                         {"tool_version", Json(report.tool_version)},
+                         {"source_format", Json(report.source_format)},
+                         {"exact", Json(report.exact)},
+                         {"seed", Json(report.seed)},
+                         {"cpu", Json(report.cpu)},
+                         {"options", report.options},
+                         {"sources", sources_json(report.sources)},
+                         {"header_bytes", Json(report.header_bytes)},
+                         {"manifest_bytes", Json(report.manifest_bytes)}});
+}
+
+}  // namespace
+
+Json compress_json(const pipeline::CompressReport& report) {
+  return Json(JsonObject{{"input", file_json(report.input, report.bytes_in, report.input_sha256)},
+                         {"output", file_json(report.output, report.bytes_out, report.output_sha256)},
+                         {"ratio", Json(report.ratio)},
+                         {"budget_bytes", report.budget_bytes > 0 ? Json(report.budget_bytes) : Json()},
+                         {"calibrated", Json(report.calibrated)},
+                         {"seed", Json(report.seed)},
+                         {"seconds", Json(report.seconds)},
+                         {"peak_rss_bytes", Json(report.peak_rss_bytes)},
+                         {"stats", stats_json(report.stats)},
+                         {"weights", weights_json(report.weights)},
+                         {"warnings", texts_json(report.warnings)}});
+}
+
+Json decompress_json(const pipeline::DecompressReport& report) {
+  return Json(
+      JsonObject{{"input", Json(JsonObject{{"path", Json(report.input)}, {"bytes", Json(report.bytes_in)}})},
+                 {"output", file_json(report.output, report.bytes_out, report.output_sha256)},
+                 {"files", texts_json(report.files)},
+                 {"exact", Json(report.exact)},
+                 {"seconds", Json(report.seconds)},
+                 {"peak_rss_bytes", Json(report.peak_rss_bytes)}});
+}
+
+Json inspect_json(const pipeline::InspectReport& report) {
+  return Json(JsonObject{{"path", Json(report.path)},
+                         {"kind", Json(report.kind)},
+                         {"bytes", Json(report.bytes)},
+                         {"bytes_in", Json(report.bytes_in)},
+                         {"ratio", Json(report.ratio)},
+                         {"skeleton_bytes", Json(report.skeleton_bytes)},
+                         {"core_bytes", Json(report.core_bytes)},
+                         {"container", container_json(report)},
+                         {"stats", stats_json(report.stats)},
+                         {"weights", weights_json(report.weights)},
+                         {"notes", texts_json(report.notes)}});
+}
+
+}  // namespace tt::cli

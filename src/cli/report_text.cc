@@ -1,0 +1,107 @@
+#include "cli/report_text.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "base/text.h"
+#include "cli/text_table.h"
+
+namespace tt::cli {
+namespace {
+
+constexpr std::size_t kNameWidth = 60;
+
+std::string path_text(const std::string& path, std::string_view standard) {
+  return path == "-" ? std::string(standard) : base::printable(path);
+}
+
+std::string weight_table(const std::vector<pipeline::WeightReport>& weights) {
+  const std::vector<Column> columns = {{"weight"},     {"role"},        {"shape", true}, {"encoding"},
+                                       {"bits", true}, {"bytes", true}, {"error", true}, {"kept because"}};
+  std::vector<std::vector<std::string>> rows;
+  for (const pipeline::WeightReport& weight : weights)
+    rows.push_back({base::printable(weight.name, kNameWidth), weight.role, tensor::shape_text(weight.shape),
+                    codec::spec_of(weight.encoding), fmt::format("{:.2f}", weight.bits_per_weight),
+                    std::to_string(weight.bytes_out),
+                    weight.relative_error == 0 ? "0" : fmt::format("{:.2e}", weight.relative_error),
+                    weight.reason});
+  return table_text(columns, rows);
+}
+
+std::string plural(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string stats_text(const pipeline::Stats& stats) {
+  std::string text = fmt::format("{} changed, {} kept exact", plural(stats.compressed_layers, "weight"),
+                                 stats.preserved_layers);
+  if (stats.compressed_layers > 0)
+    text += fmt::format(", mean relative error {:.2e}", stats.avg_reconstruction_error);
+  if (stats.estimated_speedup > 1.005)
+    text += fmt::format(", {:.2f} times fewer multiply-adds if factored", stats.estimated_speedup);
+  return text;
+}
+
+std::string cost_text(double seconds, std::uint64_t peak_rss_bytes) {
+  return fmt::format("{:.2f} s, peak memory {}", seconds, base::format_bytes(peak_rss_bytes));
+}
+
+// The parts of a .tt file, where it came from and how it was made.
+std::string container_text(const pipeline::InspectReport& report) {
+  std::string text =
+      fmt::format("parts: header {}, manifest {}, skeleton {}, cores {}\n", report.header_bytes,
+                  report.manifest_bytes, report.skeleton_bytes, report.core_bytes);
+  for (const container::SourceEntry& source : report.sources)
+    text += fmt::format("from: {} {} bytes sha256 {}\n",
+                        source.location.empty() ? "model file" : base::quoted(source.location), source.bytes,
+                        base::hex(source.sha256));
+  return text + fmt::format("written by tt {} on {}, seed {}\noptions: {}\n",
+                            base::printable(report.tool_version), base::printable(report.cpu), report.seed,
+                            report.options.dump());
+}
+
+}  // namespace
+
+std::string compress_text(const pipeline::CompressReport& report, bool verbose) {
+  std::string text = verbose ? weight_table(report.weights) + "\n" : "";
+  for (const std::string& warning : report.warnings) text += "tt: warning: " + warning + "\n";
+  const std::string output =
+      report.output_sha256.empty() ? "nothing written" : path_text(report.output, "standard output");
+  text += fmt::format("{} ({}) -> {} ({}), ratio {:.4f}", path_text(report.input, "standard input"),
+                      base::format_bytes(report.bytes_in), output, base::format_bytes(report.bytes_out),
+                      report.ratio);
+  if (report.budget_bytes > 0)
+    text += fmt::format(", {:.1f} % of the budget", 100 * static_cast<double>(report.bytes_out) /
+                                                        static_cast<double>(report.budget_bytes));
+  return text + "\n" + stats_text(report.stats) + "; " + cost_text(report.seconds, report.peak_rss_bytes) +
+         "\n";
+}
+
+std::string decompress_text(const pipeline::DecompressReport& report) {
+  std::string text =
+      fmt::format("{} ({}) -> {} ({}){}\n", path_text(report.input, "standard input"),
+                  base::format_bytes(report.bytes_in), path_text(report.output, "standard output"),
+                  base::format_bytes(report.bytes_out), report.exact ? ", the original byte for byte" : "");
+  if (report.files.size() > 1) text += "with " + plural(report.files.size() - 1, "external data file") + "\n";
+  return text + cost_text(report.seconds, report.peak_rss_bytes) + "\n";
+}
+
+std::string inspect_text(const pipeline::InspectReport& report, bool verbose) {
+  std::string text = weight_table(report.weights) + "\n";
+  for (const std::string& note : report.notes) text += "note: " + base::printable(note) + "\n";
+  text +=
+      fmt::format("{}: {}, {} ({} bytes), {}\n", path_text(report.path, "standard input"), report.kind,
+                  base::format_bytes(report.bytes), report.bytes, plural(report.weights.size(), "weight"));
+  if (report.kind != "tt") return text;
+  text += fmt::format("ratio {:.4f} of {} ({} bytes), format version {}{}\n{}\n", report.ratio,
+                      base::format_bytes(report.bytes_in), report.bytes_in, report.format_version,
+                      report.exact ? ", restores the original byte for byte" : "", stats_text(report.stats));
+  return verbose ? text + container_text(report) : text;
+}
+
+void talk(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+}  // namespace tt::cli

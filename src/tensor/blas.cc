@@ -4,7 +4,9 @@
 
 namespace tt::tensor {
 
-void use_one_blas_thread() { openblas_set_num_threads(1); }
+void use_one_blas_thread() {
+  openblas_set_num_threads(1);
+}
 
 std::string blas_core_name() {
   const char* name = openblas_get_corename();

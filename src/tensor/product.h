@@ -1,7 +1,7 @@
 // The product of the decoder: a fixed order of operations, so that a file decodes to the same bits on every machine.
 //
-// C[i, j] = (((a[i,0] b[0,j]) + a[i,1] b[1,j]) + ...) in float32, every product and every sum rounded (no fused multiply-add), k
-// ascending, starting from the first product (k = 0 terms: C = 0). Vectorised over j only, which changes no bit.
+// C[i, j] = (((0 + a[i,0] b[0,j]) + a[i,1] b[1,j]) + ...) in float32, every product and every sum rounded (no fused multiply-add), k
+// ascending, starting from 0 (so a first product of -0 gives +0). Vectorised over j only, which changes no bit.
 #pragma once
 
 #include <cstdint>

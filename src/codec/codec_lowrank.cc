@@ -1,0 +1,92 @@
+// `lowrank`: two typed cores, left (rows x rank) and right (rank x cols); the weight is their product in the
+// decoder's fixed order.
+#include <algorithm>
+#include <cmath>
+
+#include "codec/codecs.h"
+#include "codec/core_rounding.h"
+#include "codec/cursor.h"
+#include "tensor/gram.h"
+#include "tensor/truncated_svd.h"
+
+namespace tt::codec {
+namespace {
+
+// Makes the largest entries of column k of left and row k of right alike, by a power of two: halves neither
+// overflow nor underflow as long as one side could take what the other has to spare.
+void balance(tensor::LowRank& factors) {
+  for (std::uint64_t k = 0; k < factors.rank; ++k) {
+    float left = 0, right = 0;
+    for (std::uint64_t i = 0; i < factors.rows; ++i)
+      left = std::max(left, std::abs(factors.left[i * factors.rank + k]));
+    for (std::uint64_t j = 0; j < factors.cols; ++j)
+      right = std::max(right, std::abs(factors.right[k * factors.cols + j]));
+    if (left == 0 || right == 0) continue;
+    const int shift = (std::ilogb(right) - std::ilogb(left)) / 2;
+    for (std::uint64_t i = 0; i < factors.rows; ++i) {
+      float& value = factors.left[i * factors.rank + k];
+      value = std::ldexp(value, shift);
+    }
+    for (std::uint64_t j = 0; j < factors.cols; ++j) {
+      float& value = factors.right[k * factors.cols + j];
+      value = std::ldexp(value, -shift);
+    }
+  }
+}
+
+// Rounds both factors to halves. The right one is first solved anew for the rounded left one: that costs no
+// byte and takes back most of what rounding the left one lost.
+void round_factors(const tensor::MatrixView& a, tensor::LowRank& factors) {
+  balance(factors);
+  factors.left = rounded_core(factors.left, tensor::DType::f16);
+  std::vector<float> refitted = tensor::solve_right(a, factors.left, factors.rank);
+  factors.right = rounded_core(factors.right, tensor::DType::f16);
+  if (refitted.empty() || !fits_half(refitted)) return;
+  refitted = rounded_core(refitted, tensor::DType::f16);
+  const double plain = tensor::residual_energy(a, factors.left, factors.right, factors.rank);
+  if (tensor::residual_energy(a, factors.left, refitted, factors.rank) < plain)
+    factors.right = std::move(refitted);
+}
+
+class LowRankCodec final : public Codec {
+ public:
+  Format format() const override { return Format::lowrank; }
+  void check(const WeightLayout& layout, const Encoding& encoding) const override {
+    check_layout(layout);
+    check_core_dtype(encoding);
+    const std::uint64_t most = std::min(layout.rows, layout.cols);
+    if (encoding.rank >= 1 && encoding.rank <= most) return;
+    throw base::Error(base::ErrorKind::usage,
+                      "bad value " + std::to_string(encoding.rank) + " for key 'rank' of a " +
+                          std::to_string(layout.rows) + "x" + std::to_string(layout.cols) + " weight",
+                      most == 0 ? "an empty weight has no rank" : "give 1 to " + std::to_string(most));
+  }
+  std::vector<CoreLayout> core_layouts(const WeightLayout& layout, const Encoding& encoding) const override {
+    return {{encoding.dtype, {layout.rows, encoding.rank}}, {encoding.dtype, {encoding.rank, layout.cols}}};
+  }
+  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const override {
+    check(weight.layout, encoding);
+    const std::vector<float> values = weight.values();
+    const tensor::MatrixView view{values, weight.layout.rows, weight.layout.cols};
+    tensor::LowRank factors = tensor::truncated_svd(view, encoding.rank);
+    if (encoding.dtype == tensor::DType::f16) round_factors(view, factors);
+    const std::vector<CoreLayout> layouts = core_layouts(weight.layout, encoding);
+    return {make_core(layouts[0], factors.left), make_core(layouts[1], factors.right)};
+  }
+  void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
+              const PayloadSink& sink) const override {
+    const std::vector<CoreLayout> layouts = core_layouts(layout, encoding);
+    check_cores(layouts, cores);
+    const std::vector<float> left = read_core(layouts[0], cores, 0), right = read_core(layouts[1], cores, 1);
+    stream_product(layout, left, right, layout.rows, encoding.rank, layout.cols, sink);
+  }
+};
+
+}  // namespace
+
+const Codec& lowrank_codec() {
+  static const LowRankCodec codec;
+  return codec;
+}
+
+}  // namespace tt::codec

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "container/limits.h"
+#include "container/format_limits.h"
 #include "container/stored_file.h"
 
 namespace tt::container {

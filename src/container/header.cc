@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "container/limits.h"
+#include "container/format_limits.h"
 #include "container/manifest.h"
 
 namespace tt::container {

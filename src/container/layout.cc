@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/checked.h"
-#include "container/limits.h"
+#include "container/format_limits.h"
 
 namespace tt::container {
 namespace {

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "base/zstd_frame.h"
-#include "container/limits.h"
+#include "container/format_limits.h"
 #include "container/manifest_text.h"
 
 namespace tt::container {

@@ -5,7 +5,7 @@
 #include "base/checked.h"
 #include "base/text.h"
 #include "base/zstd_frame.h"
-#include "container/limits.h"
+#include "container/format_limits.h"
 #include "container/manifest_text.h"
 #include "model/skeleton_writer.h"
 

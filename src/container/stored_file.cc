@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "container/format_limits.h"
 #include "container/header.h"
-#include "container/limits.h"
 #include "container/manifest_text.h"
 
 namespace tt::container {

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "container/container.h"
+#include "container/format_limits.h"
 #include "container/header.h"
-#include "container/limits.h"
 #include "container/manifest_text.h"
 #include "container/stored_file.h"
 

@@ -63,17 +63,24 @@ TEST_CASE("a content larger than every buffer and window") {
   CHECK(decode_stream(frame, bytes.size()) == bytes);
 }
 
-TEST_CASE("every cut and every flipped byte is found") {
+TEST_CASE("no cut and no flipped bit gives other content") {
   const Bytes bytes = sample(600);
   const Bytes frame = zstd_compress(bytes, 19);
-  for (std::size_t cut = 0; cut < frame.size(); ++cut)
+  for (std::size_t cut = 0; cut < frame.size(); ++cut) {
     CHECK(both_refuse(ByteView(frame).first(cut), bytes.size()));
+  }
+  // A few bits mean nothing (one in the frame header is unused).
+  std::size_t harmless = 0;
   for (std::size_t i = 0; i < frame.size() * 8; ++i) {
     Bytes bad = frame;
     bad[i / 8] = static_cast<std::uint8_t>(bad[i / 8] ^ (1 << i % 8));
+    if (both_refuse(bad, bytes.size())) continue;
     CAPTURE(i);
-    CHECK(both_refuse(bad, bytes.size()));
+    CHECK(zstd_decompress(bad, bytes.size()) == bytes);
+    CHECK(decode_stream(bad, bytes.size()) == bytes);
+    ++harmless;
   }
+  CHECK(harmless <= 4);
 }
 
 TEST_CASE("sizes that lie and bytes that follow") {

@@ -1,0 +1,19 @@
+// The files of a model with the payloads cut out.
+#pragma once
+
+#include <vector>
+
+#include "model/graph.h"
+#include "model/model.h"
+
+namespace tt::model {
+
+Skeleton cut_exact(const std::vector<SourceFile>& files, const std::vector<Weight>& weights);
+
+// True if external data or varint16 payloads would have to move.
+bool needs_inlining(const std::vector<SourceFile>& files, const std::vector<Weight>& weights);
+// `of_tensor`: weight of each tensor, or kNone. Errors: unsupported above 2 GB.
+Skeleton cut_inline(const Onnx& onnx, const std::vector<SourceFile>& files,
+                    const std::vector<Weight>& weights, const std::vector<std::uint32_t>& of_tensor);
+
+}  // namespace tt::model

@@ -53,8 +53,7 @@ Json column(const Items& items, Function&& value) {
 }
 
 struct PieceColumns {
-  JsonArray literals, steps;
-  std::vector<std::uint64_t> varint_weights, varint_sizes;
+  std::vector<std::uint64_t> literals, steps, varint_weights, varint_sizes;
 };
 
 PieceColumns piece_columns(const Manifest& manifest) {
@@ -85,18 +84,18 @@ PieceColumns piece_columns(const Manifest& manifest) {
 }
 
 Json coded_sizes(const StoredCores& cores) {
-  JsonArray sizes;
+  std::vector<std::uint64_t> sizes;
   for (const auto& weight : cores) {
     for (const StoredCore& core : weight) {
       if (!core.layout.dtype) sizes.push_back(core.size);
     }
   }
-  return sizes;
+  return Json::of(sizes);
 }
 
 Json to_json(const Manifest& manifest, const StoredCores& cores, std::uint64_t typed) {
   const auto& weights = manifest.weights;
-  PieceColumns pieces = piece_columns(manifest);
+  const PieceColumns pieces = piece_columns(manifest);
   base::JsonObject json;
   const auto put = [&json](const char* key, Json value) { json.emplace_back(key, std::move(value)); };
   put("tool", manifest.tool_version);
@@ -114,8 +113,8 @@ Json to_json(const Manifest& manifest, const StoredCores& cores, std::uint64_t t
   put("file_pieces", column(manifest.files, [](const model::SkeletonFile& f) {
         return Json(std::uint64_t{f.pieces.size()});
       }));
-  put("literals", std::move(pieces.literals));
-  put("steps", std::move(pieces.steps));
+  put("literals", Json::of(pieces.literals));
+  put("steps", Json::of(pieces.steps));
   put("varint_weights", Json::of(pieces.varint_weights));
   put("varint_sizes", Json::of(pieces.varint_sizes));
   put("typed", typed);

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -36,13 +34,13 @@ pipeline::TensorSpec tensor_spec(const std::string& text) {
   return spec;
 }
 
-// Goals of which only one can hold: the larger file of two would always be the answer of one of them.
+// Both size goals may hold at once; keeping everything and following a plan have a size of their own.
 void check_goals(const Arguments& arguments) {
-  constexpr std::array<std::string_view, 4> kGoals = {"target-ratio", "target-bytes", "lossless", "plan"};
   std::vector<std::string> given;
-  for (const std::string_view goal : kGoals)
+  for (const std::string_view goal : {"lossless", "plan", "target-ratio", "target-bytes"})
     if (arguments.has(goal)) given.push_back("--" + std::string(goal));
-  if (given.size() > 1) throw_usage("options " + given[0] + " and " + given[1] + " exclude each other");
+  if (given.size() > 1 && (arguments.has("lossless") || arguments.has("plan")))
+    throw_usage("options " + given[0] + " and " + given[1] + " exclude each other");
 }
 
 // A goal of the command line replaces an inherited one.
@@ -53,7 +51,8 @@ void set_goal(const Invocation& invocation, CompressOptions& options) {
   options.plan_in = arguments.text("plan");
   if (const std::string* bytes = arguments.value("target-bytes"))
     options.target_bytes = OptionValue{kName, "target-bytes", *bytes}.bytes();
-  else if (!options.lossless && options.plan_in.empty())
+  const bool replaced = options.lossless || !options.plan_in.empty() || options.target_bytes;
+  if (!replaced || arguments.has("target-ratio"))
     options.target_ratio = invocation.config.number("compression.target_ratio");
 }
 

@@ -115,7 +115,7 @@ void check_untrusted(const std::vector<Assignment>& layer) {
 Config load_config(const ConfigSources& sources) {
   Config config;
   if (sources.use_files) apply_files(config, sources.file);
-  if (!sources.file.empty()) config.apply(read_config_file(sources.file), ErrorKind::config, kFileHint);
+  if (!sources.file.empty()) config.apply(read_layer(sources.file), ErrorKind::config, kFileHint);
   config.apply(read_environment(), ErrorKind::config, "see 'man 5 tt.toml'");
   return config;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/text.h"
@@ -16,16 +17,28 @@ std::string path_text(const std::string& path, std::string_view standard) {
   return path == "-" ? std::string(standard) : base::printable(path);
 }
 
+std::vector<std::string> weight_row(const pipeline::WeightReport& weight, bool with_reason) {
+  std::vector<std::string> row = {
+      base::printable(weight.name, kNameWidth),
+      weight.role,
+      tensor::shape_text(weight.shape),
+      codec::spec_of(weight.encoding),
+      fmt::format("{:.2f}", weight.bits_per_weight),
+      std::to_string(weight.bytes_out),
+      weight.relative_error == 0 ? "0" : fmt::format("{:.2e}", weight.relative_error)};
+  if (with_reason) row.push_back(weight.reason);
+  return row;
+}
+
 std::string weight_table(const std::vector<pipeline::WeightReport>& weights) {
-  const std::vector<Column> columns = {{"weight"},     {"role"},        {"shape", true}, {"encoding"},
-                                       {"bits", true}, {"bytes", true}, {"error", true}, {"kept because"}};
+  std::vector<Column> columns = {
+      {"weight"},      {"role"},       {"shape", true}, {"encoding"}, {"bits/weight", true},
+      {"bytes", true}, {"error", true}};
+  const bool with_reason =
+      std::any_of(weights.begin(), weights.end(), [](const auto& weight) { return !weight.reason.empty(); });
+  if (with_reason) columns.push_back({"kept because"});
   std::vector<std::vector<std::string>> rows;
-  for (const pipeline::WeightReport& weight : weights)
-    rows.push_back({base::printable(weight.name, kNameWidth), weight.role, tensor::shape_text(weight.shape),
-                    codec::spec_of(weight.encoding), fmt::format("{:.2f}", weight.bits_per_weight),
-                    std::to_string(weight.bytes_out),
-                    weight.relative_error == 0 ? "0" : fmt::format("{:.2e}", weight.relative_error),
-                    weight.reason});
+  for (const pipeline::WeightReport& weight : weights) rows.push_back(weight_row(weight, with_reason));
   return table_text(columns, rows);
 }
 

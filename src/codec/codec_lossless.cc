@@ -17,16 +17,22 @@ enum class Method : std::uint8_t { raw = 0, zstd = 1, planes = 2 };
 template <typename Element, typename Word>
 std::vector<Word> rotated_words(base::ByteView payload) {
   std::vector<Word> words(payload.size() / sizeof(Element));
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    words[i] = std::rotl(base::load_le<Element>(payload.data() + i * sizeof(Element)), 1);
+  Word* const to = words.data();
+  const std::uint8_t* const from = payload.data();
+  const std::size_t count = words.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    to[i] = std::rotl(base::load_le<Element>(from + i * sizeof(Element)), 1);
   }
   return words;
 }
 
 template <typename Element, typename Word>
 void restore_elements(std::span<const Word> words, std::span<std::uint8_t> payload) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    base::store_le(payload.data() + i * sizeof(Element), std::rotr(static_cast<Element>(words[i]), 1));
+  const Word* const from = words.data();
+  std::uint8_t* const to = payload.data();
+  const std::size_t count = words.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    base::store_le(to + i * sizeof(Element), std::rotr(static_cast<Element>(from[i]), 1));
   }
 }
 

@@ -68,7 +68,10 @@ void join_classes(std::vector<ContextClass>& classes) {
 std::vector<ContextClass> split_contexts(std::span<const std::uint8_t> symbols, const std::uint8_t* context,
                                          std::size_t alphabet) {
   std::vector<std::uint32_t> joint(256 * alphabet, 0);
-  for (std::size_t i = 0; i < symbols.size(); ++i) ++joint[context[i] * alphabet + symbols[i]];
+  std::uint32_t* const counters = joint.data();
+  const std::uint8_t* const from = symbols.data();
+  const std::size_t total = symbols.size();
+  for (std::size_t i = 0; i < total; ++i) ++counters[context[i] * alphabet + from[i]];
   std::vector<ContextClass> classes;
   for (std::uint32_t c = 0; c < 256; ++c) {
     const auto row = joint.begin() + static_cast<std::ptrdiff_t>(c * alphabet);
@@ -131,10 +134,12 @@ void unpack(base::ByteView bytes, unsigned width, std::span<std::uint8_t> symbol
   base::Bytes padded(bytes.begin(), bytes.end());
   padded.push_back(0);
   const std::uint32_t mask = (1u << width) - 1;
-  for (std::size_t i = 0; i < symbols.size(); ++i) {
+  const std::uint8_t* const from = padded.data();
+  std::uint8_t* const to = symbols.data();
+  const std::size_t total = symbols.size();
+  for (std::size_t i = 0; i < total; ++i) {
     const std::size_t bit = i * width;
-    symbols[i] = static_cast<std::uint8_t>(
-        (base::load_le<std::uint16_t>(padded.data() + bit / 8) >> (bit % 8)) & mask);
+    to[i] = static_cast<std::uint8_t>((base::load_le<std::uint16_t>(from + bit / 8) >> (bit % 8)) & mask);
   }
 }
 
@@ -150,7 +155,13 @@ RansContext context_of(const Plane& plane, const Plane* first, std::uint32_t dis
   return context;
 }
 
-void keep_smaller(PlanePlan& best, PlanePlan candidate) {
+// Fitting tables takes time: only if the description length says that it can win.
+void keep_smaller(PlanePlan& best, std::size_t symbols, const std::vector<ContextClass>& classes,
+                  std::uint32_t distance) {
+  double bits = 0;
+  for (const ContextClass& one : classes) bits += one.bits;
+  if (bits > 8.0 * static_cast<double>(best.size)) return;
+  PlanePlan candidate = rans_plan(symbols, classes, distance);
   if (candidate.size < best.size) best = std::move(candidate);
 }
 
@@ -163,13 +174,12 @@ PlanePlan plan_plane(const Plane& plane, const Plane* first, std::span<const std
   for (const std::uint8_t symbol : symbols) ++all.counts[symbol];
   if (all.counts[symbols[0]] == symbols.size()) return {PlaneMode::constant, 2, 0, {}, {}};
   PlanePlan best{PlaneMode::packed, 1 + packed_size(symbols.size(), plane.width()), 0, {}, {}};
-  keep_smaller(best, rans_plan(symbols.size(), {all}, 0));
-  if (first)
-    keep_smaller(best,
-                 rans_plan(symbols.size(), split_contexts(symbols, first->symbols().data(), alphabet), 0));
+  all.bits = description_bits(all.counts);
+  const std::size_t total = symbols.size();
+  keep_smaller(best, total, {all}, 0);
+  if (first) keep_smaller(best, total, split_contexts(symbols, first->symbols().data(), alphabet), 0);
   for (const std::uint32_t distance : distances) {
-    keep_smaller(
-        best, rans_plan(symbols.size(), split_contexts(symbols, plane.behind(distance), alphabet), distance));
+    keep_smaller(best, total, split_contexts(symbols, plane.behind(distance), alphabet), distance);
   }
   return best;
 }

@@ -20,25 +20,36 @@ std::vector<Plane> make_planes(const PlaneScheme& scheme, std::size_t count) {
   return planes;
 }
 
+// Words are taken in pieces that stay in the cache while all planes pass.
+constexpr std::size_t kPiece = 4096;
+
 template <typename Word>
 void split_words(const PlaneScheme& scheme, std::span<const Word> words, std::vector<Plane>& planes) {
-  unsigned shift = scheme.word_bits();
-  for (Plane& plane : planes) {
-    shift -= plane.width();
-    const Word mask = static_cast<Word>((1u << plane.width()) - 1);
-    std::uint8_t* const symbols = plane.symbols().data();
-    for (std::size_t i = 0; i < words.size(); ++i)
-      symbols[i] = static_cast<std::uint8_t>((words[i] >> shift) & mask);
+  for (std::size_t start = 0; start < words.size(); start += kPiece) {
+    const std::size_t count = std::min(kPiece, words.size() - start);
+    const Word* const from = words.data() + start;
+    unsigned shift = scheme.word_bits();
+    for (Plane& plane : planes) {
+      shift -= plane.width();
+      const Word mask = static_cast<Word>((1u << plane.width()) - 1);
+      std::uint8_t* const symbols = plane.symbols().data() + start;
+      for (std::size_t i = 0; i < count; ++i)
+        symbols[i] = static_cast<std::uint8_t>((from[i] >> shift) & mask);
+    }
   }
 }
 
 template <typename Word>
 void join_words(const std::vector<Plane>& planes, std::span<Word> words) {
-  std::fill(words.begin(), words.end(), Word{0});
-  for (const Plane& plane : planes) {
-    const std::uint8_t* const symbols = plane.symbols().data();
-    for (std::size_t i = 0; i < words.size(); ++i)
-      words[i] = static_cast<Word>(words[i] << plane.width()) | symbols[i];
+  for (std::size_t start = 0; start < words.size(); start += kPiece) {
+    const std::size_t count = std::min(kPiece, words.size() - start);
+    Word* const to = words.data() + start;
+    std::fill(to, to + count, Word{0});
+    for (const Plane& plane : planes) {
+      const std::uint8_t* const symbols = plane.symbols().data() + start;
+      const unsigned width = plane.width();
+      for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Word>(to[i] << width) | symbols[i];
+    }
   }
 }
 

@@ -140,40 +140,57 @@ void rans_encode(std::span<const std::uint8_t> symbols, const RansContext& conte
     base::store_le(out.data() + offset + 2 * i, words[words.size() - 1 - i]);
 }
 
+namespace {
+
+struct Lanes {
+  std::array<std::uint32_t, 128> states{};
+  std::uint32_t count = 1;
+};
+
+// Returns how many words were taken. Plain pointers: this is the innermost loop of decoding. `words` is
+// padded by one word a lane.
+template <bool kContextual>
+std::size_t decode_steps(Lanes& lanes, const std::uint16_t* words, std::size_t word_count,
+                         const RansContext& context, const DecodeTable* tables, std::uint8_t* symbols,
+                         std::size_t total) {
+  const std::uint8_t* const around = context.context;
+  std::array<const std::uint32_t*, 256> table_of{};
+  for (std::size_t c = 0; c < 256; ++c) table_of[c] = tables[context.class_of[c]].data();
+  const std::uint32_t* const* const by_context = table_of.data();
+  std::uint32_t* const states = lanes.states.data();
+  const std::uint16_t* from = words;
+  for (std::size_t begin = 0; begin < total && from <= words + word_count; begin += lanes.count) {
+    const std::size_t active = std::min<std::size_t>(lanes.count, total - begin);
+    for (std::size_t lane = 0; lane < active; ++lane) {
+      const std::uint32_t* const table = by_context[kContextual ? around[begin + lane] : 0];
+      const std::uint32_t entry = table[states[lane] & (kRansTotal - 1)];
+      const std::uint32_t state = (((entry >> 8) & 0xfffu) + 1) * (states[lane] >> kRansBits) + (entry >> 20);
+      const bool refill = state < kRansLow;
+      states[lane] = refill ? state << 16 | *from : state;
+      from += refill;
+      symbols[begin + lane] = static_cast<std::uint8_t>(entry);
+    }
+  }
+  return static_cast<std::size_t>(from - words);
+}
+
+}  // namespace
+
 void rans_decode(ByteCursor& cursor, const RansContext& context, std::span<const DecodeTable> tables,
                  std::span<std::uint8_t> symbols) {
   const std::uint32_t count = cursor.varint();
-  const std::uint32_t lanes = rans_lanes(symbols.size());
-  std::array<std::uint32_t, 128> states{};
-  const base::ByteView stored = cursor.take(4 * lanes);
-  for (std::uint32_t lane = 0; lane < lanes; ++lane)
-    states[lane] = base::load_le<std::uint32_t>(stored.data() + 4 * lane);
+  Lanes lanes;
+  lanes.count = rans_lanes(symbols.size());
+  const base::ByteView stored = cursor.take(4 * std::uint64_t{lanes.count});
+  std::memcpy(lanes.states.data(), stored.data(), stored.size());
   const base::ByteView words = cursor.take(2 * std::uint64_t{count});
   // One symbol takes at most one word: a copy padded by a whole step needs no bounds check inside a step.
-  std::vector<std::uint16_t> padded(count + lanes, 0);
+  std::vector<std::uint16_t> padded(std::size_t{count} + lanes.count, 0);
   if (count != 0) std::memcpy(padded.data(), words.data(), words.size());
-  std::size_t next = 0;
-  const std::size_t total = symbols.size();
-  const DecodeTable* const table = tables.data();
-  for (std::size_t begin = 0; begin < total && next <= count; begin += lanes) {
-    const std::size_t active = std::min<std::size_t>(lanes, total - begin);
-    const std::uint16_t* from = padded.data() + next;
-    for (std::size_t lane = 0; lane < active; ++lane) {
-      const std::size_t i = begin + lane;
-      const std::size_t which = context.context ? context.class_of[context.context[i]] : 0;
-      std::uint32_t state = states[lane];
-      const std::uint32_t entry = table[which][state & (kRansTotal - 1)];
-      state = (((entry >> 8) & 0xfffu) + 1) * (state >> kRansBits) + (entry >> 20);
-      const bool refill = state < kRansLow;
-      const std::uint32_t refilled = state << 16 | *from;
-      states[lane] = refill ? refilled : state;
-      from += refill;
-      symbols[i] = static_cast<std::uint8_t>(entry);
-    }
-    next = static_cast<std::size_t>(from - padded.data());
-  }
-  bool whole = next == count;
-  for (std::uint32_t lane = 0; lane < lanes; ++lane) whole &= states[lane] == kRansLow;
+  const auto decode = context.context ? decode_steps<true> : decode_steps<false>;
+  bool whole =
+      decode(lanes, padded.data(), count, context, tables.data(), symbols.data(), symbols.size()) == count;
+  for (std::uint32_t lane = 0; lane < lanes.count; ++lane) whole &= lanes.states[lane] == kRansLow;
   if (!whole) throw_corrupt("an entropy-coded stream does not end where it should");
 }
 

@@ -46,9 +46,9 @@ def run_doctest(name, command, timeout, with_long):
         status = -1
     summary = SUMMARY.search(output)
     _, passed, failed, skipped = map(int, summary.groups()) if summary else (0, 0, 0, 0)
-    if status != 0 and failed == 0:
+    if failed == 0 and (status != 0 or not summary):
         failed = 1
-        output += f"\n{name} ended with status {status}\n"
+        output += f"\n{name} ended with status {status}" + ("\n" if summary else ", without a summary\n")
     if failed:
         say(output)
     say(f"unit/{name}: {passed} passed, {failed} failed, {skipped} skipped")

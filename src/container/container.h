@@ -36,6 +36,7 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   FileSize size(const std::vector<const EncodedWeight*>& weights) const;
+  std::uint64_t skeleton_size() const;  // compressed
   // Writes everything, reads it back and compares hashes; the caller commits. Errors: write_failed.
   FileSize write(const std::vector<const EncodedWeight*>& weights, base::OutputFile& out) const;
 

@@ -8,8 +8,8 @@
 namespace tt::pipeline {
 namespace {
 
-// Bytes of header and manifest a weight, to start the search with.
-constexpr std::uint64_t kEntryGuess = 48;
+// Bytes of header and manifest, and of both for a weight, to start the search with.
+constexpr std::uint64_t kFixedGuess = 1000, kEntryGuess = 48;
 
 std::string ratio_text(std::uint64_t part, std::uint64_t whole) {
   const std::uint64_t tenths = whole == 0 ? 0 : (part * 10000 + whole - 1) / whole;
@@ -93,7 +93,7 @@ FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::
                        std::uint64_t goal, std::uint64_t bytes_in, base::Progress& progress) {
   const plan::Plan smallest = plan::smallest_plan(curves);
   Search search(curves, writer, encoder, goal, progress);
-  search.run(smallest, writer.size({}).total + kEntryGuess * curves.size());
+  search.run(smallest, writer.skeleton_size() + kFixedGuess + kEntryGuess * curves.size());
   if (search.best()) return std::move(*search.best());
   const std::uint64_t least = search.attempt(smallest);
   if (!search.best()) throw_unreachable(goal, least, bytes_in);

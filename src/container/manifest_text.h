@@ -21,7 +21,7 @@ struct ParsedManifest {
   std::uint64_t typed = 0;
 };
 
-// The inverse: checks 9 to 12 and 14 of docs/formats/tt.md. Errors: corrupt, resource_limit, both prefixed by
+// The inverse: checks 9 to 13 of docs/formats/tt.md. Errors: corrupt, resource_limit, both prefixed by
 // `where`.
 ParsedManifest parse_manifest(base::ByteView stored, const std::string& where);
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <set>
@@ -142,9 +143,10 @@ std::optional<model::Role> role_from(const std::string& name) {
 float error_from(const Json& value, const char* key) {
   if (value.is_null()) return std::numeric_limits<float>::infinity();
   const double error = value.as_double(key);
-  if (!(error >= 0 && error <= static_cast<double>(std::numeric_limits<float>::max())))
-    refuse(std::string(key) + " out of range");
-  return static_cast<float>(error);
+  // The shortest text of the largest float32 lies a little above it.
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  if (!(error >= 0 && error <= kLargest * (1 + 1e-7))) refuse(std::string(key) + " out of range");
+  return static_cast<float>(std::min(error, kLargest));
 }
 
 // The columns of the weights, side by side.

@@ -24,16 +24,12 @@ void hash_range(const base::ByteSource& read, std::uint64_t offset, std::uint64_
 }
 
 // What the manifest describes, laid out again: sizes must add up to the file, and the header must be this
-// one. Checks 12, 13.
-void check_layout(StoredFile& file, const Header& header, std::uint64_t typed, std::uint64_t file_size) {
+// one. Check 14.
+void check_layout(StoredFile& file, const Header& header, std::uint64_t typed) {
   const std::string where = "header of " + base::quoted(file.name);
   const FixedParts parts{header.skeleton_size, header.manifest.size(), file.manifest.tool_version,
                          header.root};
   file.layout = as_corrupt(where, [&] { return make_layout(file.cores, typed, parts); });
-  if (file.layout.total != file_size) {
-    refuse(where + ": the manifest describes " + std::to_string(file.layout.total) + " bytes, the file has " +
-           std::to_string(file_size));
-  }
   if (file.layout.header != header.text) refuse(where + ": not the one that the manifest describes");
   if ((file.manifest.literal_bytes == 0) != (header.skeleton_size == 0)) {
     refuse("skeleton of " + base::quoted(file.name) + ": its size does not fit the literals");
@@ -51,7 +47,7 @@ StoredFile read_stored(const base::ByteSource& read, std::uint64_t file_size, co
   file.cores = std::move(parsed.cores);
   file.skeleton_size = header.skeleton_size;
   file.manifest_size = header.manifest.size();
-  check_layout(file, header, parsed.typed, file_size);
+  check_layout(file, header, parsed.typed);
   file.header = std::move(header.text);
   return file;
 }

@@ -1,6 +1,8 @@
 // Headers that lie: each row is one attack on what stands in front of the data.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "generated.h"
 
 using namespace tt;
@@ -9,10 +11,9 @@ using namespace tt::container;
 namespace {
 
 base::Bytes file_of(std::uint64_t length, std::string_view header, std::size_t data = 0) {
-  base::Bytes bytes;
-  base::append_le(bytes, length);
-  bytes.insert(bytes.end(), header.begin(), header.end());
-  bytes.resize(bytes.size() + data, 7);
+  base::Bytes bytes(8 + header.size() + data, 7);
+  base::store_le(bytes.data(), length);
+  std::copy(header.begin(), header.end(), bytes.begin() + 8);
   return bytes;
 }
 base::Bytes file_of(const std::string& header, std::size_t data = 0) {
@@ -32,7 +33,7 @@ std::string u8_tensor(const std::string& name, const std::string& begin, const s
 }
 
 struct Row {
-  const char* what;
+  std::string what;
   base::Bytes bytes;
   const char* error;
 };
@@ -134,8 +135,9 @@ TEST_CASE("a header that says the same in another spelling is refused") {
     const auto at = header.find(from);
     REQUIRE(at != header.npos);
     header.replace(at, from.size(), to);
-    base::Bytes bytes = file_of(header);
-    bytes.insert(bytes.end(), good.begin() + static_cast<std::ptrdiff_t>(8 + length), good.end());
+    base::Bytes bytes = file_of(header, good.size() - 8 - length);
+    std::copy(good.begin() + static_cast<std::ptrdiff_t>(8 + length), good.end(),
+              bytes.begin() + static_cast<std::ptrdiff_t>(8 + header.size()));
     return bytes;
   };
   const char* error = "corrupt: header of 'x.tt': not the one that the manifest describes";

@@ -22,7 +22,7 @@ inline constexpr std::uint64_t kBlockElements = std::uint64_t{1} << 18;
 
 // How the words of a weight are cut, and where similar elements may be found.
 struct PlaneScheme {
-  std::vector<unsigned> widths;  // from the most significant end, each 1..8, at most 8 planes
+  std::vector<unsigned> widths;  // from the most significant end, each 1..8
   std::vector<std::uint64_t>
       periods;  // distances at which elements tend to have a similar magnitude (row, kernel)
   unsigned word_bits() const;

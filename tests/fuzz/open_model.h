@@ -1,0 +1,60 @@
+// A model from memory: everything that compress reads of it, and its skeletons put together again.
+#pragma once
+
+#include "fuzz.h"
+#include "model/model.h"
+#include "model/skeleton_writer.h"
+
+namespace tt::fuzz {
+
+// The payload of a weight in the form it has in the file.
+inline base::Bytes stored_payload(const model::Model& model, std::uint32_t weight, model::PayloadForm form) {
+  base::Bytes payload = model.read(model.weights()[weight]).payload;
+  return form == model::PayloadForm::varint16 ? model::to_varint16(payload) : payload;
+}
+
+// The bytes of output file `file`.
+inline base::Bytes assemble(const model::Model& model, const model::Skeleton& skeleton, std::size_t file) {
+  base::Bytes out;
+  std::size_t literal = 0;
+  for (std::size_t i = 0; i <= file; ++i) {
+    for (const model::Piece& piece : skeleton.files[i].pieces) {
+      require(piece.literal <= skeleton.literals.size() - literal,
+              "the pieces use the literals that there are");
+      const auto begin = skeleton.literals.begin() + static_cast<std::ptrdiff_t>(literal);
+      if (i == file) out.insert(out.end(), begin, begin + static_cast<std::ptrdiff_t>(piece.literal));
+      literal += piece.literal;
+      if (i != file || piece.weight == model::kNoWeight) continue;
+      const base::Bytes payload = stored_payload(model, piece.weight, piece.form);
+      out.insert(out.end(), payload.begin(), payload.end());
+    }
+  }
+  return out;
+}
+
+// Opens `bytes` as a model; the exact skeleton must give the same bytes again, and the inlined one a model
+// with the same weights.
+inline void open_model(base::ByteView bytes) {
+  const base::Bytes copy(bytes.begin(), bytes.end());
+  accepts([&] {
+    const model::Model model = model::Model::open(base::InputFile::from_bytes(copy, "input"), "/nowhere");
+    bool readable = true;
+    for (const model::Weight& weight : model.weights()) {
+      require(weight.layout.rows * weight.layout.cols == tensor::element_count(weight.layout.shape),
+              "the matrix view has all elements");
+      readable = accepts([&] {
+                   require(model.read(weight).payload.size() == weight.layout.payload_size(),
+                           "a payload has the size of its layout");
+                 }) &&
+                 readable;
+    }
+    require(readable, "the payload of every listed weight can be read");
+    require(assemble(model, model.exact_skeleton(), 0) == copy, "the exact skeleton gives the same file");
+    const base::Bytes inlined = assemble(model, model.inline_skeleton(), 0);
+    const model::Model again =
+        model::Model::open(base::InputFile::from_bytes(inlined, "inlined"), "/nowhere");
+    require(again.weights().size() == model.weights().size(), "the inlined model has the same weights");
+  });
+}
+
+}  // namespace tt::fuzz

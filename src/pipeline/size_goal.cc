@@ -11,6 +11,9 @@ namespace {
 // Bytes of header and manifest, and of both for a weight, to start the search with.
 constexpr std::uint64_t kFixedGuess = 1000, kEntryGuess = 48;
 
+// The manifest names the goal: the file for a larger goal may be longer by its digits.
+constexpr std::uint64_t kGoalDigits = 16;
+
 std::string ratio_text(std::uint64_t part, std::uint64_t whole) {
   const std::uint64_t tenths = whole == 0 ? 0 : (part * 10000 + whole - 1) / whole;
   const std::string fraction = std::to_string(10000 + tenths % 10000);
@@ -96,7 +99,7 @@ FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::
   search.run(smallest, writer.skeleton_size() + kFixedGuess + kEntryGuess * curves.size());
   if (search.best()) return std::move(*search.best());
   const std::uint64_t least = search.attempt(smallest);
-  if (!search.best()) throw_unreachable(goal, least, bytes_in);
+  if (!search.best()) throw_unreachable(goal, least + kGoalDigits, bytes_in);
   return std::move(*search.best());
 }
 

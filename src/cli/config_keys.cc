@@ -151,7 +151,7 @@ std::vector<ConfigKey> make_other_keys() {
        .type = ValueType::boolean,
        .allowed = kTrueOrFalse,
        .fallback = true,
-       .trust = Trust::no_disable,
+       .trust = Trust::no_weaker,
        .help = "false allows plain connections"},
       {.section = "security",
        .name = "tls_min",
@@ -159,7 +159,7 @@ std::vector<ConfigKey> make_other_keys() {
        .allowed = "one of 1.2, 1.3",
        .choices = {"1.2", "1.3"},
        .fallback = std::string("1.3"),
-       .trust = Trust::trusted_only,
+       .trust = Trust::no_weaker,
        .help = "oldest version of TLS"},
       {.section = "security",
        .name = "enable_encryption",
@@ -303,8 +303,8 @@ bool needs_trust(const ConfigKey& key, const ConfigValue& value) {
       return false;
     case Trust::trusted_only:
       return true;
-    case Trust::no_disable:
-      return std::holds_alternative<bool>(value) && !std::get<bool>(value);
+    case Trust::no_weaker:
+      return value != key.fallback;
     case Trust::no_address: {
       const auto* text = std::get_if<std::string>(&value);
       return text && text->find_first_of(":/") != std::string::npos;

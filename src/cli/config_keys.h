@@ -17,7 +17,7 @@ enum class ValueType { boolean, integer, number, text, texts, patterns };
 enum class Trust {
   anyone,
   no_address,   // refused there if the value holds an address or a path (':' or '/')
-  no_disable,   // refused there if the value is false
+  no_weaker,    // refused there if the value is not the built-in one
   trusted_only  // refused there
 };
 
@@ -50,7 +50,7 @@ std::string problem_of(const ConfigKey& key, const ConfigValue& value);
 // Reads text of an option or a variable; lists are separated by commas. Never throws: a value of the wrong
 // kind comes back as text, which problem_of() refuses.
 ConfigValue value_from_text(const ConfigKey& key, const std::string& text);
-// Why `value` may not stand in an untrusted ./tt.toml; true if it may not.
+// True if `value` may not stand in an untrusted ./tt.toml.
 bool needs_trust(const ConfigKey& key, const ConfigValue& value);
 // As in TOML: "text" quoted, lists in brackets; "" for monostate.
 std::string toml_text(const ConfigValue& value);

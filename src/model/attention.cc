@@ -12,6 +12,7 @@ namespace {
 
 using Nodes = std::set<std::uint32_t>;
 
+constexpr std::uint32_t kMaxInputs = 64;
 constexpr std::size_t kMaxVisits = 96;  // nodes of one search: blocks are small, and time stays linear
 
 bool one_of(std::string_view op, std::initializer_list<std::string_view> ops) {
@@ -77,7 +78,7 @@ class Finder {
       if (found(n)) {
         result.insert(n);
       } else if (passes(values_.op(n))) {
-        for (std::uint32_t i = 0; i < values_.node(n).inputs.count; ++i)
+        for (std::uint32_t i = 0; i < std::min(values_.node(n).inputs.count, kMaxInputs); ++i)
           queue.push_back(values_.input(values_.node(n), i));
       }
     }
@@ -152,8 +153,9 @@ class Finder {
   // True if all inputs of a sum are constants or come from the branch: a residual connection leaves the
   // block.
   bool sum_inside(const Branch& branch, const Node& node) const {
-    for (std::uint32_t i = 0; i < node.inputs.count; ++i) {
+    for (std::uint32_t i = 0; i < 2; ++i) {
       std::uint32_t value = values_.input(node, i);
+      if (value == kNone) return false;
       if (branch.values.count(value) == 0 && values_.constant(value) == kNone) return false;
     }
     return true;

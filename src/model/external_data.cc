@@ -68,8 +68,7 @@ void set_place(Onnx& onnx, TensorInfo& info, Files& files, const std::vector<Sou
   std::string what = tensor_text(onnx, info);
   if (external.location.empty())
     throw Error(ErrorKind::bad_data, what + " has external data without a location");
-  std::uint64_t elements = element_count(info, what);
-  std::optional<std::uint64_t> need = raw_size(info.data_type, elements, what);
+  std::optional<std::uint64_t> need = raw_size(onnx, info);
   if (info.data_type == onnx::TensorProto::STRING) {
     throw Error(ErrorKind::bad_data, what + " has external data, but holds strings");
   }

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "model/model.h"
@@ -26,7 +26,7 @@ class Names {
 
  private:
   std::deque<std::string> texts_;
-  std::unordered_map<std::string_view, NameId> ids_;
+  std::map<std::string_view, NameId> ids_;  // a hash table could be made slow by names that collide
 };
 
 struct List {

@@ -21,6 +21,8 @@ inline constexpr std::uint64_t kMinWeightElements = 16;
 
 enum class FileFormat { onnx, safetensors };
 
+// A matrix that gives query, key and value in one (fused projection) counts as attention_v, the most sensitive of the three; a table
+// that is also the head counts as embedding.
 enum class Role {
   attention_q, attention_k, attention_v, attention_out, ffn_up, ffn_gate, ffn_down, embedding, head, conv, depthwise, recurrent,
   dense,   // a matrix of a MatMul or Gemm that is none of the above

@@ -179,37 +179,35 @@ void read_field(WireReader& in, Onnx& onnx, Reading& reading, const Field& field
   }
 }
 
-[[noreturn]] void fail_size(const WireReader& in, const std::string& what, std::uint64_t have,
-                            std::uint64_t need, const char* unit) {
-  throw Error(ErrorKind::bad_data, what + " has " + std::to_string(have) + unit +
-                                       " where its dimensions need " + std::to_string(need) + ", at " +
-                                       in.path());
-}
-
-// Elements that the typed field must hold: complex numbers take two, 4-bit types share an int32.
-std::uint64_t typed_count(std::int32_t type, std::uint64_t elements, const std::string& what) {
-  if (type == TensorProto::COMPLEX64 || type == TensorProto::COMPLEX128)
-    return base::checked_mul(elements, 2, what);
-  std::uint64_t bits = kTypes[static_cast<std::size_t>(type)].bits;
-  return bits != 0 && bits < 8 ? (elements + 8 / bits - 1) / (8 / bits) : elements;
-}
-
-void check_payload(const WireReader& in, const Reading& reading, const std::string& what) {
-  const TensorInfo& info = reading.info;
-  if (info.data_type == 0) throw Error(ErrorKind::bad_data, what + " has no element type, at " + in.path());
-  if (reading.kinds + (reading.is_external ? 1 : 0) > 1) {
-    throw Error(ErrorKind::bad_data, what + " has two payloads, at " + in.path());
+// Elements that the typed field must hold: complex numbers take two, types below 8 bits share an int32.
+std::uint64_t typed_count(std::int32_t type, std::uint64_t elements) {
+  if (type == TensorProto::COMPLEX64 || type == TensorProto::COMPLEX128) {
+    return base::checked_mul(elements, 2, "size of a complex tensor");
   }
-  std::uint64_t elements = element_count(info, what);
+  std::uint64_t bits = kTypes[static_cast<std::size_t>(type)].bits;
+  return bits != 0 && bits < 8 ? elements / (8 / bits) + (elements % (8 / bits) != 0) : elements;
+}
+
+void check_payload(const WireReader& in, const Onnx& onnx, const Reading& reading) {
+  const TensorInfo& info = reading.info;
+  auto fail = [&](const std::string& why) {
+    throw Error(ErrorKind::bad_data, tensor_text(onnx, info) + " " + why + ", at " + in.path());
+  };
+  if (info.data_type == 0) fail("has no element type");
+  if (reading.kinds + (reading.is_external ? 1 : 0) > 1) fail("has two payloads");
+  std::uint64_t elements = element_count(onnx, info);
   if (reading.is_external || !known_type(info.data_type) || reading.segmented) return;
   if (info.storage == Storage::none) {
-    if (elements != 0) throw Error(ErrorKind::bad_data, what + " has no payload, at " + in.path());
-  } else if (info.storage == Storage::raw) {
-    std::optional<std::uint64_t> need = raw_size(info.data_type, elements, what);
-    if (!need) throw Error(ErrorKind::bad_data, what + " has strings in raw_data, at " + in.path());
-    if (*need != reading.bytes) fail_size(in, what, reading.bytes, *need, " bytes");
-  } else if (typed_count(info.data_type, elements, what) != reading.elements) {
-    fail_size(in, what, reading.elements, typed_count(info.data_type, elements, what), " elements");
+    if (elements != 0) fail("has no payload");
+    return;
+  }
+  bool raw = info.storage == Storage::raw;
+  std::optional<std::uint64_t> need = raw ? raw_size(onnx, info) : typed_count(info.data_type, elements);
+  if (!need) fail("has strings in raw_data");
+  std::uint64_t have = raw ? reading.bytes : reading.elements;
+  if (have != *need) {
+    fail("has " + std::to_string(have) + (raw ? " bytes" : " elements") + " where its dimensions need " +
+         std::to_string(*need));
   }
 }
 
@@ -260,16 +258,27 @@ std::string data_type_name(std::int32_t data_type) {
                                : "type " + std::to_string(data_type);
 }
 
-std::optional<std::uint64_t> raw_size(std::int32_t data_type, std::uint64_t elements,
-                                      const std::string& what) {
-  if (!known_type(data_type) || kTypes[static_cast<std::size_t>(data_type)].bits == 0) return std::nullopt;
-  std::uint64_t bits = kTypes[static_cast<std::size_t>(data_type)].bits;
-  if (bits < 8) return elements / (8 / bits) + (elements % (8 / bits) != 0);
-  return base::checked_mul(elements, bits / 8, "size of " + what);
+std::uint64_t element_count(const Onnx& onnx, const TensorInfo& info) {
+  // The text for the message is only made when it is needed: there may be a million tensors.
+  std::uint64_t count = 1;
+  for (std::uint64_t dim : info.dims) {
+    if (__builtin_mul_overflow(count, dim, &count))
+      base::throw_overflow("size of " + tensor_text(onnx, info));
+  }
+  return count;
 }
 
-std::uint64_t element_count(const TensorInfo& info, const std::string& what) {
-  return base::checked_product(info.dims, "size of " + what);
+std::optional<std::uint64_t> raw_size(const Onnx& onnx, const TensorInfo& info) {
+  if (!known_type(info.data_type) || kTypes[static_cast<std::size_t>(info.data_type)].bits == 0)
+    return std::nullopt;
+  std::uint64_t elements = element_count(onnx, info);
+  std::uint64_t bits = kTypes[static_cast<std::size_t>(info.data_type)].bits;
+  if (bits < 8) return elements / (8 / bits) + (elements % (8 / bits) != 0);
+  std::uint64_t size = 0;
+  if (__builtin_mul_overflow(elements, bits / 8, &size)) {
+    base::throw_overflow("size of " + tensor_text(onnx, info));
+  }
+  return size;
 }
 
 std::string tensor_text(const Onnx& onnx, const TensorInfo& info) {
@@ -285,7 +294,7 @@ std::uint32_t walk_tensor(WireReader& in, Onnx& onnx, const Field& field, const 
     read_field(in, onnx, reading, f);
   });
   TensorInfo& info = reading.info;
-  check_payload(in, reading, tensor_text(onnx, info));
+  check_payload(in, onnx, reading);
   if (kind == TensorKind::other && !reading.is_external) return kNone;
   set_place(reading);
   info.graph = graph;

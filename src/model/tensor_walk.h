@@ -14,11 +14,10 @@ namespace tt::model {
 std::optional<tensor::DType> weight_dtype(std::int32_t data_type);
 // "int8", "float8e4m3fn", "type 77"
 std::string data_type_name(std::int32_t data_type);
-// Bytes of raw_data or external data; nothing for strings and unknown types. Errors: bad_data on overflow.
-std::optional<std::uint64_t> raw_size(std::int32_t data_type, std::uint64_t elements,
-                                      const std::string& what);
 // Product of the dimensions. Errors: bad_data on overflow.
-std::uint64_t element_count(const TensorInfo& info, const std::string& what);
+std::uint64_t element_count(const Onnx& onnx, const TensorInfo& info);
+// Bytes of raw_data or external data; nothing for strings and unknown types. Errors: bad_data on overflow.
+std::optional<std::uint64_t> raw_size(const Onnx& onnx, const TensorInfo& info);
 // "tensor 'w'" or its path in the file where it has no name.
 std::string tensor_text(const Onnx& onnx, const TensorInfo& info);
 

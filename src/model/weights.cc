@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 
@@ -36,17 +37,16 @@ class Selector {
  private:
   void add(std::uint32_t index) {
     TensorInfo& info = onnx_.tensors[index];
-    std::string what = tensor_text(onnx_, info);
     if (info.kind == TensorKind::other) return;
     std::optional<tensor::DType> dtype = weight_dtype(info.data_type);
     if (!dtype) {
       ++others_[data_type_name(info.data_type)];
       return;
     }
-    std::uint64_t elements = element_count(info, what);
+    std::uint64_t elements = element_count(onnx_, info);
     if (elements < kMinWeightElements || info.dims.empty()) return;
     if (const char* reason = obstacle(info, files_, elements)) {
-      onnx_.notes.push_back(what + ": " + reason);
+      onnx_.notes.push_back(tensor_text(onnx_, info) + ": " + reason);
       return;
     }
     if (info.whole) result_.of_tensor[index] = weight_of(info, *dtype);
@@ -94,7 +94,8 @@ void set_matrix_view(tensor::WeightLayout& layout, Role role) {
   std::uint64_t elements = tensor::element_count(layout.shape);
   layout.rows = 1;
   layout.cols = elements;
-  if (layout.shape.size() < 2) return;
+  std::uint64_t longest = *std::max_element(layout.shape.begin(), layout.shape.end());
+  if (layout.shape.size() < 2 || (longest == elements && !is_layer_role(role))) return;
   bool kernel = role == Role::conv || role == Role::depthwise;
   layout.cols = kernel ? elements / layout.shape.front() : layout.shape.back();
   layout.rows = elements / layout.cols;

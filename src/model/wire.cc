@@ -189,9 +189,9 @@ std::string WireReader::text(const Field& field) {
                                                " is above the limit of 64 KiB");
   }
   state_->string_bytes += size;
-  if (state_->string_bytes > kMaxAllNameBytes || ++state_->strings > 8 * kMaxMessages) {
-    throw Error(ErrorKind::resource_limit,
-                "the names of the ONNX file are above the limit of 256 MiB together");
+  if (state_->string_bytes > kMaxAllNameBytes || ++state_->strings > kMaxStrings) {
+    throw Error(ErrorKind::resource_limit, "the names of the ONNX file are above the limit of " +
+                                               std::to_string(kMaxStrings) + " or 256 MiB together");
   }
   std::string result;
   if (!state_->in.ReadString(&result, static_cast<int>(size))) fail("the file ends");

@@ -16,6 +16,7 @@
 namespace tt::model {
 
 inline constexpr std::uint64_t kMaxMessages = 2'000'000;
+inline constexpr std::uint64_t kMaxStrings = 4 * kMaxMessages;
 inline constexpr std::uint64_t kMaxNameBytes = 64 << 10;
 inline constexpr std::uint64_t kMaxAllNameBytes = 256 << 20;
 inline constexpr std::uint64_t kMaxProtobufBytes = 0x7fffffff;  // of one file, protobuf's own limit

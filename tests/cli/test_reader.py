@@ -101,3 +101,26 @@ def test_reader_refuses_damage(compressed, tmp_path):
         (tmp_path / "bad.tt").write_bytes(bad)
         with pytest.raises(ValueError):
             tt_reader.read(tmp_path / "bad.tt")
+
+
+@pytest.mark.parametrize("way", [["--lossless"], ["--tensor", ".=f16", "--target-ratio", "1"],
+                                 ["--tensor", ".=lowrank,rank=3,dtype=f32", "--target-ratio", "1"],
+                                 ["--tensor", ".=tt,modes=8x65x16x33,ranks=2x5x3,dtype=f16", "--target-ratio", "1"]],
+                         ids=["lossless", "f16", "lowrank", "tt"])
+def test_reader_knows_every_dtype_and_several_blocks(way, tt, tmp_path):
+    """520 x 528 elements are more than one block of planes."""
+    rng, header, data = np.random.default_rng(1), {}, b""
+    for name, dtype in {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<f4"}.items():
+        values = (rng.standard_normal((520, 528)) * np.exp(rng.standard_normal((520, 1)))).astype(dtype)
+        payload = values.view("<u2")[:, 1::2].tobytes() if name == "BF16" else values.tobytes()
+        header["weight." + name] = {"dtype": name, "shape": [520, 528], "data_offsets": [len(data), len(data) + len(payload)]}
+        data += payload
+    text = json.dumps(header).encode()
+    source, compressed, out = tmp_path / "m.safetensors", tmp_path / "m.tt", tmp_path / "out.safetensors"
+    source.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    for done in (tt("compress", source, "-o", compressed, *way), tt("decompress", compressed, "-o", out)):
+        assert done.status == 0, done.stderr
+    assert {weight.format for weight in tt_reader.open_tt(compressed)[1]} == {way[1].split(",")[0][2:] if len(way) > 1 else "lossless"}
+    assert tt_reader.restore(compressed)[""] == out.read_bytes()
+    if way == ["--lossless"]:
+        assert out.read_bytes() == source.read_bytes()

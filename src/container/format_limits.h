@@ -1,6 +1,5 @@
-// Limits and fixed numbers of docs/formats/tt.md. The writer keeps them too, so that tt never refuses its own file. (A file limits.h
-// would hide the one of the system: Meson puts this folder on the include path.)
-// file.
+// Limits and fixed numbers of docs/formats/tt.md. The writer keeps them too, so that tt never refuses its own
+// file. (A file limits.h would hide the one of the system: Meson puts this folder on the include path.) file.
 #pragma once
 
 #include <cstdint>

@@ -108,7 +108,9 @@ FileSize Writer::size(const Weights& weights) const {
   return size_of(make_plan(state_->manifest, state_->skeleton.size(), weights), state_->skeleton.size());
 }
 
-std::uint64_t Writer::skeleton_size() const { return state_->skeleton.size(); }
+std::uint64_t Writer::skeleton_size() const {
+  return state_->skeleton.size();
+}
 
 FileSize Writer::write(const Weights& weights, base::OutputFile& out) const {
   const Plan plan = make_plan(state_->manifest, state_->skeleton.size(), weights);

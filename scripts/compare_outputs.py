@@ -46,13 +46,13 @@ def main():
     limit = float(sys.argv[1])
     paths = sys.argv[2:]
     good = True
+    print("output error: ||y - y'|| / ||y|| of the model's outputs, decompressed against original, on one fixed picture")
     print(f"{'model':<24}{'original':>12}{'compressed':>12}{'ratio':>8}{'output error':>14}")
     for original, compressed, decompressed in zip(paths[0::3], paths[1::3], paths[2::3], strict=True):
         before, after = os.path.getsize(original), os.path.getsize(compressed)
         error = relative_error(outputs(original), outputs(decompressed))
         good = good and after <= limit * before and np.isfinite(error)
         print(f"{os.path.basename(original):<24}{before:>10,} B{after:>10,} B{after / before:>8.3f}{error:>14.2e}")
-    print("output error: ||y - y'|| / ||y|| of the model's outputs, decompressed against original, on one fixed picture")
     if not good:
         sys.exit("a file is larger than allowed, or an output is not finite")
 

@@ -66,7 +66,8 @@ struct ConfigSources {
   bool use_files = true;  // --no-config: only environment and options
 };
 
-// All layers below the options. Errors: config, also for a file that is there, or named by --config, and cannot be read.
+// All layers below the options. Errors: config, also for a file that is there, or named by --config, and
+// cannot be read.
 Config load_config(const ConfigSources& sources);
 
 }  // namespace tt::cli

@@ -58,7 +58,7 @@ std::string origin_of(const std::string& path, const toml::node& node) {
   return base::printable(path) + ":" + std::to_string(node.source().begin.line);
 }
 
-// Values that fit no type of ours are kept as text that says what they are; problem_of() then refuses them.
+// Values that fit no type of ours say what they are; problem_of() then refuses them.
 ConfigValue value_of(const toml::node& node, ValueType type) {
   if (const auto* flag = node.as_boolean()) return flag->get();
   if (const auto* text = node.as_string()) {
@@ -71,10 +71,10 @@ ConfigValue value_of(const toml::node& node, ValueType type) {
     return static_cast<std::uint64_t>(integer->get());
   }
   const toml::array* array = node.as_array();
-  if (!array) return std::string(node.is_table() ? "a table" : "a date or time");
+  if (!array) return Unfit{node.is_table() ? "a table" : "a date or time"};
   std::vector<std::string> texts;
   for (const toml::node& item : *array) {
-    if (!item.is_string()) return std::string("a list of other values");
+    if (!item.is_string()) return Unfit{"a list of other values"};
     texts.push_back(item.as_string()->get());
   }
   return texts;

@@ -196,6 +196,7 @@ std::vector<ConfigKey> make_other_keys() {
 // How a value of the wrong kind or outside its range is named in a message.
 std::string shown(const ConfigValue& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return base::quoted(*text);
+  if (const auto* unfit = std::get_if<Unfit>(&value)) return unfit->what;
   return toml_text(value);
 }
 

@@ -21,9 +21,14 @@ enum class Trust {
   trusted_only  // refused there
 };
 
+// A value of a file that has none of our types: "a table", "a date or time".
+struct Unfit {
+  std::string what;
+  bool operator==(const Unfit&) const = default;
+};
 // std::monostate: not set.
 using ConfigValue =
-    std::variant<std::monostate, bool, std::uint64_t, double, std::string, std::vector<std::string>>;
+    std::variant<std::monostate, bool, std::uint64_t, double, std::string, std::vector<std::string>, Unfit>;
 
 struct ConfigKey {
   std::string_view section = {}, name = {};

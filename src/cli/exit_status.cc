@@ -22,10 +22,50 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// What to do where the thrower could not know better.
+std::string hint_of(const Error& error) {
+  if (!error.hint().empty()) return one_line(error.hint());
+  switch (error.kind()) {
+    case ErrorKind::usage:
+      return "see 'tt help'";
+    case ErrorKind::config:
+      return "see 'man 5 tt.toml'";
+    case ErrorKind::bad_data:
+      return "check that the file is what it should be, and that it is complete";
+    case ErrorKind::corrupt:
+      return "the file was changed or cut after it was written: fetch or make it again";
+    case ErrorKind::unsupported:
+      return "use a newer tt, or another file";
+    case ErrorKind::resource_limit:
+      return "the file claims more than tt allows, or --max-memory is too small";
+    case ErrorKind::goal_unreachable:
+    case ErrorKind::gate_failed:
+      return "choose a goal that can be met";
+    case ErrorKind::not_found:
+      return "check the path, and that you may read it";
+    case ErrorKind::network:
+      return "check the address and the connection, then try again";
+    case ErrorKind::internal:
+      return "this is a bug of tt, please report it";
+    case ErrorKind::cannot_create:
+      return "check that the folder exists and that you may write there";
+    case ErrorKind::write_failed:
+      return "check the free space of the disk and that the reader is still there";
+    case ErrorKind::locked:
+      return "wait until the other tt has ended";
+    case ErrorKind::denied:
+      return "check the key and the permissions";
+    case ErrorKind::interrupted:
+    case ErrorKind::terminated:
+      return "nothing was written";
+  }
+  return {};
+}
+
 Json error_json(const Error& error) {
   return Json(JsonObject{{"error", Json(JsonObject{{"kind", Json(base::kind_name(error.kind()))},
                                                    {"message", Json(one_line(error.what()))},
-                                                   {"hint", Json(one_line(error.hint()))}})}});
+                                                   {"hint", Json(hint_of(error))}})}});
 }
 
 }  // namespace
@@ -85,7 +125,7 @@ Error as_error(const std::exception_ptr& exception) {
 int report_error(const Error& error, bool json) {
   const int status = exit_status(error.kind());
   std::fprintf(stderr, "tt: error: %s\n", one_line(error.what()).c_str());
-  if (!error.hint().empty()) std::fprintf(stderr, "tt: hint: %s\n", one_line(error.hint()).c_str());
+  std::fprintf(stderr, "tt: hint: %s\n", hint_of(error).c_str());
   try {
     if (json) print(error_json(error).dump() + "\n");
   } catch (const std::exception&) {

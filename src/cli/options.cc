@@ -68,6 +68,13 @@ const OptionSpec* find_spec(const std::vector<OptionSpec>& specs, std::string_vi
   return nullptr;
 }
 
+// "--epsilon --lossless": the next option is not meant as the value ("--epsilon=--lossless" would be).
+bool swallowed_option(const std::vector<OptionSpec>& specs, const po::option& token) {
+  if (token.original_tokens.size() < 2 || token.value.empty()) return false;
+  const std::string& value = token.value.front();
+  return value.starts_with("--") && find_spec(specs, std::string_view(value).substr(2, value.find('=') - 2));
+}
+
 }  // namespace
 
 const std::string* Arguments::value(std::string_view option) const {
@@ -97,6 +104,8 @@ Arguments parse_arguments(std::string_view command, const std::vector<OptionSpec
     const std::string name = "option --" + token.string_key;
     std::vector<std::string>& values = result.values_[token.string_key];
     const OptionSpec* spec = find_spec(specs, token.string_key);
+    if (swallowed_option(specs, token))
+      throw Error(ErrorKind::usage, name + " needs a value", help_hint(command));
     if (spec->value.empty()) continue;  // a switch: twice is once
     if (token.value.empty() || token.value.front().empty())
       throw Error(ErrorKind::usage, name + " needs a value that is not empty", help_hint(command));

@@ -26,6 +26,7 @@ Json encoding_json(const codec::Encoding& encoding) {
     case codec::Format::lossless:
       break;
     case codec::Format::f16:
+    case codec::Format::rounded:
       object.emplace_back("mantissa", Json(std::uint64_t{encoding.mantissa}));
       break;
     case codec::Format::lowrank:

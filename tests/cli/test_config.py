@@ -72,7 +72,7 @@ UNKNOWN = [
     ("[compresion]\n", ["c.toml:1: unknown section 'compresion'", "did you mean compression"]),
     ("[compression]\nmax_rnk = 3\n", ["c.toml:2: unknown key 'compression.max_rnk'", "did you mean compression.max_rank"]),
     ("[compression]\nMAX_RANK = 3\n", ["c.toml:2: unknown key 'compression.MAX_RANK'"]),
-    ("compression.max_rank.x = 3\n", ["compression.max_rank is 'a table'"]),
+    ("compression.max_rank.x = 3\n", ["compression.max_rank is a table"]),
     ("compression = 3\n", ["c.toml:1: compression must be a section"]),
     ("[[compression]]\nmax_rank = 3\n", ["c.toml:1: compression must be a section"]),
     ("[secret]\ntoken = 'x'\n", ["unknown section 'secret'"]),

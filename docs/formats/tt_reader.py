@@ -194,8 +194,8 @@ def decode_factors(weight):
     return from_float(product(left, right).ravel(), weight.dtype)
 
 
-DECODERS = {"lossless": decode_lossless, "f16": decode_f16, "lowrank": decode_factors, "tt": decode_factors,
-            "raw": lambda weight: np.frombuffer(weight.cores[0], DTYPES[weight.dtype])}
+DECODERS = {"raw": lambda weight: np.frombuffer(weight.cores[0], DTYPES[weight.dtype]), "lossless": decode_lossless,
+            "rounded": decode_lossless, "f16": decode_f16, "lowrank": decode_factors, "tt": decode_factors}
 
 
 def read(path):

@@ -1,5 +1,5 @@
-// One codec a format: encodes one weight into cores, decodes it piece by piece. A new format is one file (codec_x.cc) and one row in
-// the table of codec_table.cc.
+// One codec a format: encodes one weight into cores, decodes it piece by piece. A new format is one file
+// (codec_x.cc) and one row in the table of codec_table.cc.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace tt::codec {
 using tensor::WeightData;
 using tensor::WeightLayout;
 
-// One factor as it lies in the container. A plain float core has a dtype and a shape; a coded core is bytes (no dtype, shape = {size}).
+// One factor as it lies in the container. A plain float core has a dtype and a shape; a coded core is bytes
+// (no dtype, shape = {size}).
 struct CoreLayout {
   std::optional<tensor::DType> dtype;
   tensor::Shape shape;
@@ -46,23 +47,27 @@ class MemoryCores : public CoreReader {
   const std::vector<Core>& cores_;
 };
 
-// Receives consecutive pieces of the decoded payload: offset in payload bytes, ascending, without gaps, whole elements, at most
-// about 4 MiB each.
+// Receives consecutive pieces of the decoded payload: offset in payload bytes, ascending, without gaps, whole
+// elements, at most about 4 MiB each.
 using PayloadSink = std::function<void(std::uint64_t offset, base::ByteView piece)>;
 
 class Codec {
  public:
   virtual ~Codec() = default;
   virtual Format format() const = 0;
-  // True if the encoding is complete and fits the weight (ranks, modes, dtype). Never allocates by claimed sizes.
-  // Errors: usage naming the parameter and what is allowed.
+  // True if the encoding is complete and fits the weight (ranks, modes, dtype). Never allocates by claimed
+  // sizes. Errors: usage naming the parameter and what is allowed.
   virtual void check(const WeightLayout& layout, const Encoding& encoding) const = 0;
-  // Layout of the cores; the size of a coded core is 0 here (only known after coding). `encoding` was checked.
-  virtual std::vector<CoreLayout> core_layouts(const WeightLayout& layout, const Encoding& encoding) const = 0;
+  // Layout of the cores; the size of a coded core is 0 here (only known after coding). `encoding` was
+  // checked.
+  virtual std::vector<CoreLayout> core_layouts(const WeightLayout& layout,
+                                               const Encoding& encoding) const = 0;
   virtual std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const = 0;
-  // Exactly payload_size() bytes go to `sink`. Memory beyond the cores: O(4 MiB), low rank and tt hold their factors.
-  // Errors: corrupt if the cores do not decode (any bytes give an error or a result, never a crash or a blow-up).
-  virtual void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores, const PayloadSink& sink) const = 0;
+  // Exactly payload_size() bytes go to `sink`. Memory beyond the cores: O(4 MiB), low rank and tt hold their
+  // factors. Errors: corrupt if the cores do not decode (any bytes give an error or a result, never a crash
+  // or a blow-up).
+  virtual void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
+                      const PayloadSink& sink) const = 0;
 };
 
 const Codec& codec_for(Format format);
@@ -71,13 +76,18 @@ std::vector<Format> all_formats();
 // decode() into one buffer.
 base::Bytes decode_all(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores);
 
-// ||W - W^||_F / ||W||_F of a decoded payload against the original, in double; 0 for identical bytes (NaN included), 1 if W is zero
-// and W^ is not.
+// ||W - W^||_F / ||W||_F of a decoded payload against the original, in double; 0 for identical bytes (NaN
+// included), 1 if W is zero and W^ is not.
 double relative_error(const WeightData& original, const Encoding& encoding, const CoreReader& cores);
 
-// Fast estimates of the coded size in bytes (within 2 %), without coding: `lossless` of the payload, and `f16` with `mantissa` bits.
+// Fast estimates of the coded size in bytes (within 2 %), without coding: `lossless` of the payload, and
+// `f16` with `mantissa` bits.
 std::uint64_t estimate_lossless(const WeightData& weight);
 std::uint64_t estimate_f16(std::span<const float> values, unsigned mantissa);
+// `rounded`: the payload with `bits` mantissa bits kept, 1 <= bits < mantissa_bits(dtype). Errors: usage if a
+// value overflows.
+WeightData round_mantissa(const WeightData& weight, unsigned bits);
+unsigned mantissa_bits(tensor::DType dtype);  // stored ones: 23 for f32
 // The value that `f16,mantissa=bits` decodes to: half precision, mantissa rounded to nearest even at `bits`.
 float round_half(float value, unsigned bits);
 

@@ -11,7 +11,8 @@ namespace {
 
 using CodecGetter = const Codec& (*)();
 // One row a format, in the order of the enumeration.
-constexpr std::array<CodecGetter, 5> kCodecs{raw_codec, lossless_codec, f16_codec, lowrank_codec, tt_codec};
+constexpr std::array<CodecGetter, 6> kCodecs{raw_codec,     lossless_codec, f16_codec,
+                                             lowrank_codec, tt_codec,       rounded_codec};
 
 }  // namespace
 

@@ -10,7 +10,7 @@
 namespace tt::codec {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames{"raw", "lossless", "f16", "lowrank", "tt"};
+constexpr std::array<std::string_view, 6> kNames{"raw", "lossless", "f16", "lowrank", "tt", "rounded"};
 constexpr std::size_t kMaxModes = 8;
 
 [[noreturn]] void refuse(const std::string& why, const std::string& hint) {
@@ -20,7 +20,7 @@ constexpr std::size_t kMaxModes = 8;
 Format format_from_name(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
-    refuse("unknown encoding " + base::quoted(name), "encodings are raw, lossless, f16, lowrank and tt");
+    refuse("unknown encoding " + base::quoted(name), "encodings are raw, lossless, rounded, f16, lowrank and tt");
   }
   return static_cast<Format>(found - kNames.begin());
 }
@@ -57,16 +57,20 @@ tensor::DType parse_core_dtype(std::string_view text) {
   refuse("bad value " + base::quoted(text) + " for key 'dtype'", "cores are f16 or f32");
 }
 
-unsigned parse_mantissa(std::string_view text) {
+unsigned parse_mantissa(std::string_view text, Format format) {
   const std::uint64_t bits = parse_number("mantissa", text);
-  if (bits > 10)
-    refuse("bad value " + base::quoted(text) + " for key 'mantissa'", "1 to 10 bits can be kept");
+  const unsigned most = format == Format::f16 ? 10 : 51;
+  if (bits > most) {
+    refuse("bad value " + base::quoted(text) + " for key 'mantissa'",
+           "1 to " + std::to_string(most) + " bits can be kept");
+  }
   return static_cast<unsigned>(bits);
 }
 
 std::string_view keys_of(Format format) {
   switch (format) {
     case Format::f16:
+    case Format::rounded:
       return "mantissa";
     case Format::lowrank:
       return "rank, dtype";
@@ -79,8 +83,8 @@ std::string_view keys_of(Format format) {
 
 void set_key(Encoding& encoding, std::string_view key, std::string_view value) {
   const Format format = encoding.format;
-  if (key == "mantissa" && format == Format::f16) {
-    encoding.mantissa = parse_mantissa(value);
+  if (key == "mantissa" && (format == Format::f16 || format == Format::rounded)) {
+    encoding.mantissa = parse_mantissa(value, format);
   } else if (key == "rank" && format == Format::lowrank) {
     encoding.rank = parse_number(key, value);
   } else if (key == "modes" && format == Format::tt) {
@@ -113,6 +117,7 @@ std::string spec_of(const Encoding& encoding) {
   std::string spec(format_name(encoding.format));
   if (encoding.format == Format::f16 && encoding.mantissa != 10)
     spec += ",mantissa=" + std::to_string(encoding.mantissa);
+  if (encoding.format == Format::rounded) spec += ",mantissa=" + std::to_string(encoding.mantissa);
   if (encoding.format == Format::lowrank && encoding.rank != 0)
     spec += ",rank=" + std::to_string(encoding.rank);
   if (encoding.format == Format::tt && !encoding.modes.empty())

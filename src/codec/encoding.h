@@ -1,4 +1,5 @@
-// An encoding: how one weight is stored. Parameters only, no data. One canonical text form, used by --tensor, plans and manifests.
+// An encoding: how one weight is stored. Parameters only, no data. One canonical text form, used by --tensor,
+// plans and manifests.
 #pragma once
 
 #include <cstdint>
@@ -10,24 +11,26 @@
 
 namespace tt::codec {
 
-enum class Format : std::uint8_t { raw, lossless, f16, lowrank, tt };
+enum class Format : std::uint8_t { raw, lossless, f16, lowrank, tt, rounded };
 
 std::string_view format_name(Format format);
 
 struct Encoding {
   Format format = Format::raw;
-  std::uint64_t rank = 0;                        // lowrank
+  std::uint64_t rank = 0;                             // lowrank
   std::vector<std::uint64_t> modes = {}, ranks = {};  // tt: d modes, d-1 inner ranks
-  tensor::DType dtype = tensor::DType::f16;      // lowrank, tt: type of the cores, f16 or f32
-  unsigned mantissa = 10;                        // f16: mantissa bits kept, 1..10
+  tensor::DType dtype = tensor::DType::f16;           // lowrank, tt: type of the cores, f16 or f32
+  unsigned mantissa = 10;                             // f16: mantissa bits kept, 1..10; rounded: 1..51
   bool operator==(const Encoding&) const = default;
 };
 
-// Canonical: "raw", "lossless", "f16", "f16,mantissa=7", "lowrank,rank=32,dtype=f16", "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16".
+// Canonical: "raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "lowrank,rank=32,dtype=f16",
+// "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16".
 std::string spec_of(const Encoding& encoding);
 
-// Parses a SPEC; keys may stand in any order, each once. Defaults: dtype f16, mantissa 10; a missing rank, modes or ranks stays 0 or
-// empty (chosen later by plan). Errors: usage, naming the key and the allowed values. Works on untrusted manifests too.
+// Parses a SPEC; keys may stand in any order, each once. Defaults: dtype f16, mantissa 10; a missing rank,
+// modes or ranks stays 0 or empty (chosen later by plan). Errors: usage, naming the key and the allowed
+// values. Works on untrusted manifests too.
 Encoding parse_spec(const std::string& spec);
 
 }  // namespace tt::codec

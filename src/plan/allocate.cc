@@ -23,7 +23,8 @@ std::vector<Edge> edges_by_slope(const std::vector<Curve>& curves) {
       edges.push_back({w, hull[k - 1], hull[k], bytes, (a.loss - b.loss) / static_cast<double>(bytes)});
     }
   }
-  std::stable_sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.slope > b.slope; });
+  std::stable_sort(edges.begin(), edges.end(),
+                   [](const Edge& a, const Edge& b) { return a.slope > b.slope; });
   return edges;
 }
 
@@ -36,7 +37,8 @@ void walk_hulls(const std::vector<Curve>& curves, std::uint64_t budget, Plan& pl
   }
 }
 
-// The step of one weight that saves most loss per byte among those that fit into `room`; `to` = 0 if there is none.
+// The step of one weight that saves most loss per byte among those that fit into `room`; `to` = 0 if there is
+// none.
 Edge best_step(const Curve& curve, std::size_t weight, std::size_t from, std::uint64_t room) {
   Edge best{weight, from, 0, 0, 0};
   for (std::size_t to = from + 1; to < curve.size() && curve[to].bytes - curve[from].bytes <= room; ++to) {
@@ -55,7 +57,8 @@ void spend_leftover(const std::vector<Curve>& curves, std::uint64_t budget, Plan
       const Edge step = best_step(curves[w], w, plan.choice[w], budget - plan.bytes);
       if (step.to != 0) steps.push_back(step);
     }
-    std::stable_sort(steps.begin(), steps.end(), [](const Edge& a, const Edge& b) { return a.slope > b.slope; });
+    std::stable_sort(steps.begin(), steps.end(),
+                     [](const Edge& a, const Edge& b) { return a.slope > b.slope; });
     moved = false;
     for (const Edge& step : steps) {
       if (step.bytes > budget - plan.bytes) continue;

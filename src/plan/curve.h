@@ -23,7 +23,8 @@ using Curve = std::vector<Candidate>;
 // Drops dominated candidates (another one is no larger and no worse) and sorts; the first of equals stays.
 Curve pareto(std::vector<Candidate> candidates);
 
-// Indices into `curve` of its lower convex hull, ascending in bytes; the slopes (loss saved per byte) descend strictly.
+// Indices into `curve` of its lower convex hull, ascending in bytes; the slopes (loss saved per byte) descend
+// strictly.
 std::vector<std::size_t> lower_hull(const Curve& curve);
 
 }  // namespace tt::plan

@@ -9,7 +9,9 @@
 namespace tt::plan {
 namespace {
 
-double squared_relative(double tail, double total) { return total > 0 ? tail / total : 0; }
+double squared_relative(double tail, double total) {
+  return total > 0 ? tail / total : 0;
+}
 
 double core_rounding(tensor::DType dtype) {
   return dtype == tensor::DType::f16 ? kHalfCoreError * kHalfCoreError : 0;
@@ -28,7 +30,8 @@ std::uint64_t rank_cap(std::uint64_t natural, const PriceOptions& options) {
 // Inner ranks of a uniform cap: no bond is wider than the products on its two sides.
 std::vector<std::uint64_t> capped_ranks(const std::vector<tensor::Spectrum>& bonds, std::uint64_t cap) {
   std::vector<std::uint64_t> ranks;
-  for (const tensor::Spectrum& bond : bonds) ranks.push_back(std::min<std::uint64_t>(cap, bond.energy.size()));
+  for (const tensor::Spectrum& bond : bonds)
+    ranks.push_back(std::min<std::uint64_t>(cap, bond.energy.size()));
   return ranks;
 }
 
@@ -41,14 +44,16 @@ std::vector<std::uint64_t> with_borders(const std::vector<std::uint64_t>& inner)
 
 double train_error(const std::vector<tensor::Spectrum>& bonds, const std::vector<std::uint64_t>& ranks) {
   double squared = 0;
-  for (std::size_t k = 0; k < bonds.size(); ++k) squared += squared_relative(bonds[k].tail(ranks[k]), bonds[k].total);
+  for (std::size_t k = 0; k < bonds.size(); ++k)
+    squared += squared_relative(bonds[k].tail(ranks[k]), bonds[k].total);
   return squared;
 }
 
 }  // namespace
 
 std::vector<Candidate> price_low_rank(const codec::WeightLayout& layout, std::span<const float> values,
-                                      const PriceOptions& options, const std::vector<tensor::DType>& core_types) {
+                                      const PriceOptions& options,
+                                      const std::vector<tensor::DType>& core_types) {
   const tensor::Spectrum spectrum = tensor::spectrum({values, layout.rows, layout.cols});
   std::uint64_t last = rank_cap(std::min(layout.rows, layout.cols), options);
   if (options.epsilon > 0)
@@ -58,14 +63,15 @@ std::vector<Candidate> price_low_rank(const codec::WeightLayout& layout, std::sp
     for (std::uint64_t rank = 1; rank <= last; ++rank) {
       const std::uint64_t elements = rank * (layout.rows + layout.cols);
       if (rank > 1 && elements * tensor::element_size(dtype) >= layout.payload_size()) break;
-      candidates.push_back(candidate_of({.format = codec::Format::lowrank, .rank = rank, .dtype = dtype}, elements,
-                                        squared_relative(spectrum.tail(rank), spectrum.total)));
+      candidates.push_back(candidate_of({.format = codec::Format::lowrank, .rank = rank, .dtype = dtype},
+                                        elements, squared_relative(spectrum.tail(rank), spectrum.total)));
     }
   return candidates;
 }
 
 std::vector<Candidate> price_tensor_train(const codec::WeightLayout& layout, std::span<const float> values,
-                                          const std::vector<std::uint64_t>& modes, const PriceOptions& options,
+                                          const std::vector<std::uint64_t>& modes,
+                                          const PriceOptions& options,
                                           const std::vector<tensor::DType>& core_types) {
   const std::vector<tensor::Spectrum> bonds = tensor::unfolding_spectra(values, modes);
   std::uint64_t widest = 1;
@@ -77,8 +83,8 @@ std::vector<Candidate> price_tensor_train(const codec::WeightLayout& layout, std
       const std::uint64_t elements = tensor::core_elements(modes, with_borders(ranks));
       if (cap > 1 && elements * tensor::element_size(dtype) >= layout.payload_size()) break;
       const double squared = train_error(bonds, ranks);
-      candidates.push_back(
-          candidate_of({.format = codec::Format::tt, .modes = modes, .ranks = ranks, .dtype = dtype}, elements, squared));
+      candidates.push_back(candidate_of(
+          {.format = codec::Format::tt, .modes = modes, .ranks = ranks, .dtype = dtype}, elements, squared));
       if (squared <= options.epsilon * options.epsilon) break;
     }
   return candidates;

@@ -5,7 +5,7 @@
 #include <iterator>
 
 #include "plan/factors.h"
-#include "tensor/matrix.h"
+#include "plan/rounding.h"
 #include "tensor/tensor_train.h"
 
 namespace tt::plan {
@@ -15,38 +15,9 @@ using codec::Encoding;
 using codec::Format;
 using tensor::DType;
 
-constexpr float kLargestHalf = 65504;
-
-bool fits_half(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::abs(v) < kLargestHalf; });
-}
-
-double squared_rounding_error(std::span<const float> values, unsigned mantissa) {
-  double squared = 0;
-  for (float v : values) {
-    const double d = double{v} - double{codec::round_half(v, mantissa)};
-    squared += d * d;
-  }
-  return squared;
-}
-
 std::vector<Candidate> price_exact(const codec::WeightData& weight) {
   return {{{.format = Format::raw}, weight.layout.payload_size(), 0, 0},
           {{.format = Format::lossless}, codec::estimate_lossless(weight), 0, 0}};
-}
-
-std::vector<Candidate> price_halves(std::span<const float> values, unsigned fewest) {
-  std::vector<Candidate> candidates;
-  if (!fits_half(values)) return candidates;
-  const double norm = tensor::squared_norm(values);
-  for (unsigned mantissa = fewest; mantissa <= 10; ++mantissa) {
-    const double squared = norm > 0 ? squared_rounding_error(values, mantissa) / norm : 0;
-    candidates.push_back({{.format = Format::f16, .mantissa = mantissa},
-                          codec::estimate_f16(values, mantissa),
-                          squared,
-                          std::sqrt(squared)});
-  }
-  return candidates;
 }
 
 void append(std::vector<Candidate>& all, std::vector<Candidate> more) {
@@ -94,8 +65,10 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
   std::vector<Candidate> candidates = price_exact(weight);
   if (options.freedom == Freedom::exact) return candidates;
   const std::vector<float> values = weight.values();
-  if (options.freedom == Freedom::values || options.method == Method::automatic)
+  if (options.freedom == Freedom::values || options.method == Method::automatic) {
     append(candidates, price_halves(values, options.min_mantissa));
+    append(candidates, price_rounded(weight));
+  }
   if (options.freedom == Freedom::matrix) append(candidates, price_factors(weight.layout, values, options));
   return candidates;
 }
@@ -104,7 +77,8 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
 
 Curve price(const codec::WeightData& weight, const PriceOptions& options) {
   if (!tensor::all_finite(weight.layout.dtype, weight.payload)) return pareto(price_exact(weight));
-  std::vector<Candidate> candidates = options.fixed ? price_fixed(weight, options) : price_free(weight, options);
+  std::vector<Candidate> candidates =
+      options.fixed ? price_fixed(weight, options) : price_free(weight, options);
   for (Candidate& candidate : candidates) candidate.loss *= options.importance;
   return pareto(std::move(candidates));
 }

@@ -1,9 +1,10 @@
-// Prices the ways to store one weight: bytes and predicted error of every candidate, without encoding anything.
+// Prices the ways to store one weight: bytes and predicted error of every candidate, without encoding
+// anything.
 //
-// Errors are relative Frobenius norms of the weight (the metric of no calibration, C = I). `lossless` and `f16` are priced by the
-// codec's estimators on the values themselves; `lowrank` by the singular spectrum (the error of every rank at once, Eckart-Young);
-// `tt` by the spectra of the unfoldings, error^2 <= sum_k tail_k(r_k) (Oseledets 2011, Theorem 2.2). Cores in half precision
-// add kHalfCoreError^2.
+// Errors are relative Frobenius norms of the weight (the metric of no calibration, C = I). `lossless` and
+// `f16` are priced by the codec's estimators on the values themselves; `lowrank` by the singular spectrum
+// (the error of every rank at once, Eckart-Young); `tt` by the spectra of the unfoldings, error^2 <= sum_k
+// tail_k(r_k) (Oseledets 2011, Theorem 2.2). Cores in half precision add kHalfCoreError^2.
 #pragma once
 
 #include <cstdint>
@@ -15,26 +16,28 @@
 
 namespace tt::plan {
 
-// Relative error that rounding both factors to half precision adds; the measured range on real weights is 2e-4 to 4e-4.
+// Relative error that rounding both factors to half precision adds; the measured range on real weights is
+// 2e-4 to 4e-4.
 inline constexpr double kHalfCoreError = 3e-4;
 
 enum class Method { automatic, svd, tt };
 
 // What may be done to a weight.
 enum class Freedom {
-  exact,     // bit-exact encodings only: raw, lossless
-  values,    // also rounding of single values (f16): biases, norms, other vectors
-  matrix,    // also factorisations
+  exact,   // bit-exact encodings only: raw, lossless
+  values,  // also rounding of single values (f16): biases, norms, other vectors
+  matrix,  // also factorisations
 };
 
 struct PriceOptions {
   Freedom freedom = Freedom::matrix;
   Method method = Method::automatic;
-  double importance = 1;                    // multiplies the loss
-  unsigned min_mantissa = 1;                // f16: fewest mantissa bits that may be kept
+  double importance = 1;                       // multiplies the loss
+  unsigned min_mantissa = 1;                   // f16: fewest mantissa bits that may be kept
   std::optional<std::uint64_t> max_rank = {};  // cap on ranks
-  double epsilon = 0;                       // svd, tt: ranks beyond this relative error are not priced
-  std::optional<codec::Encoding> fixed = {};     // --tensor: this encoding alone; missing ranks and modes are searched
+  double epsilon = 0;                          // svd, tt: ranks beyond this relative error are not priced
+  std::optional<codec::Encoding> fixed =
+      {};  // --tensor: this encoding alone; missing ranks and modes are searched
 };
 
 // At least one candidate. Errors: usage if `fixed` does not fit the weight.

@@ -10,7 +10,7 @@ using codec::Encoding;
 using codec::Format;
 
 TEST_CASE("canonical specs read back to themselves") {
-  for (const char* spec : {"raw", "lossless", "f16", "f16,mantissa=7", "lowrank,rank=32,dtype=f16",
+  for (const char* spec : {"raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "lowrank,rank=32,dtype=f16",
                            "lowrank,rank=1,dtype=f32", "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16",
                            "lowrank,dtype=f16", "tt,dtype=f16", "tt,modes=12,dtype=f32"}) {
     CHECK(codec::spec_of(codec::parse_spec(spec)) == spec);
@@ -32,6 +32,8 @@ TEST_CASE("anything else is a usage error with a hint") {
                                "raw,rank=1",
                                "f16,mantissa=0",
                                "f16,mantissa=11",
+                               "rounded,mantissa=52",
+                               "rounded,rank=2",
                                "f16,mantissa=+1",
                                "f16,mantissa=",
                                "f16,mantissa",
@@ -73,5 +75,5 @@ TEST_CASE("the table has every format at its place") {
     CHECK(codec::codec_for(format).format() == format);
     CHECK(codec::parse_spec(std::string(codec::format_name(format))).format == format);
   }
-  CHECK(codec::all_formats().size() == 5);
+  CHECK(codec::all_formats().size() == 6);
 }

@@ -107,6 +107,36 @@ TEST_CASE("f16 decodes to round_half of every value") {
   }
 }
 
+TEST_CASE("rounded keeps what it promises, is smaller bit by bit and idempotent") {
+  for (const DType dtype : kDTypes) {
+    const codec::WeightData weight = sample_weight(dtype, {60, 500}, 0);
+    std::size_t larger = encode(weight, {.format = Format::lossless})[0].bytes.size() + 1;
+    for (unsigned bits = codec::mantissa_bits(dtype) - 1; bits >= 1; bits -= std::min(bits, 3u)) {
+      CAPTURE(bits);
+      const Encoding encoding{.format = Format::rounded, .mantissa = bits};
+      const std::vector<codec::Core> cores = encode(weight, encoding);
+      const codec::WeightData back{weight.layout, decode(weight.layout, encoding, cores)};
+      CHECK(back.payload == codec::round_mantissa(weight, bits).payload);
+      CHECK(codec::round_mantissa(back, bits).payload == back.payload);
+      CHECK(codec::relative_error(weight, encoding, codec::MemoryCores(cores)) <=
+            std::ldexp(0.6, -static_cast<int>(bits)));
+      CHECK(cores[0].bytes.size() < larger + (bits > 23));  // the samples are float32 in every type
+      larger = cores[0].bytes.size();
+    }
+  }
+}
+
+TEST_CASE("rounded refuses overflow, values that are not finite, and all bits of the type") {
+  codec::WeightData weight = sample_weight(DType::f32, {64}, 0);
+  CHECK_THROWS_AS(
+      codec::codec_for(Format::rounded).check(weight.layout, {.format = Format::rounded, .mantissa = 23}),
+      base::Error);
+  base::store_le(weight.payload.data(), std::numeric_limits<float>::max());
+  CHECK_THROWS_AS(encode(weight, {.format = Format::rounded, .mantissa = 12}), base::Error);
+  base::store_le(weight.payload.data(), INFINITY);
+  CHECK_THROWS_AS(encode(weight, {.format = Format::rounded, .mantissa = 12}), base::Error);
+}
+
 TEST_CASE("round_half rounds once, to nearest even") {
   CHECK(codec::round_half(1.0f + std::ldexp(1.0f, -11), 10) == 1.0f);
   CHECK(codec::round_half(1.0f + 3 * std::ldexp(1.0f, -11), 10) == 1.0f + std::ldexp(1.0f, -9));

@@ -8,7 +8,9 @@ using namespace tt::plan;
 
 namespace {
 
-Candidate at(std::uint64_t bytes, double loss) { return {{}, bytes, loss, loss}; }
+Candidate at(std::uint64_t bytes, double loss) {
+  return {{}, bytes, loss, loss};
+}
 
 std::vector<Curve> random_curves(unsigned seed, std::size_t weights, std::size_t candidates) {
   std::mt19937 random(seed);
@@ -66,7 +68,8 @@ TEST_CASE("the hull's slopes descend and no candidate lies below it") {
     for (std::size_t k = 1; k < hull.size(); ++k) {
       const Candidate &a = curve[hull[k - 1]], &b = curve[hull[k]];
       for (std::size_t i = hull[k - 1]; i <= hull[k]; ++i) {
-        const double t = static_cast<double>(curve[i].bytes - a.bytes) / static_cast<double>(b.bytes - a.bytes);
+        const double t =
+            static_cast<double>(curve[i].bytes - a.bytes) / static_cast<double>(b.bytes - a.bytes);
         CHECK(curve[i].loss >= a.loss + t * (b.loss - a.loss) - 1e-9);
       }
     }

@@ -27,7 +27,8 @@ codec::WeightData layer(unsigned seed, std::uint64_t rows, std::uint64_t cols) {
   std::normal_distribution<float> normal;
   std::vector<float> values;
   for (std::uint64_t i = 0; i < rows; ++i)
-    for (std::uint64_t j = 0; j < cols; ++j) values.push_back(normal(random) * 0.1f / std::sqrt(1.0f + static_cast<float>(j)));
+    for (std::uint64_t j = 0; j < cols; ++j)
+      values.push_back(normal(random) * 0.1f / std::sqrt(1.0f + static_cast<float>(j)));
   return weight_of(std::move(values), rows, cols);
 }
 
@@ -54,7 +55,8 @@ void check_prices(const codec::WeightData& weight, const plan::PriceOptions& opt
           0.02 * static_cast<double>(stored.bytes) + 24);
     // The bound of tt may be pessimistic by sqrt(d - 1); nothing may be worse than promised.
     CHECK(stored.error <= curve[i].relative_error * 1.02 + 4e-4);
-    if (curve[i].encoding.format != codec::Format::tt) CHECK(stored.error >= curve[i].relative_error * 0.98 - 4e-4);
+    if (curve[i].encoding.format != codec::Format::tt)
+      CHECK(stored.error >= curve[i].relative_error * 0.98 - 4e-4);
     if (curve[i].loss == 0) CHECK(stored.error == 0);
   }
 }
@@ -75,7 +77,8 @@ TEST_CASE("freedom limits the encodings") {
   for (const auto& candidate : plan::price(weight, {.freedom = Freedom::exact})) CHECK(candidate.loss == 0);
   for (const auto& candidate : plan::price(weight, {.freedom = Freedom::values, .min_mantissa = 10})) {
     const auto format = candidate.encoding.format;
-    CHECK((format == codec::Format::f16 || format == codec::Format::lossless || format == codec::Format::raw));
+    CHECK((format == codec::Format::f16 || format == codec::Format::rounded ||
+           format == codec::Format::lossless || format == codec::Format::raw));
     if (format == codec::Format::f16) CHECK(candidate.encoding.mantissa == 10);
   }
 }
@@ -98,9 +101,9 @@ TEST_CASE("values that are not finite, constant or huge have exact prices only, 
   check_prices(weight_of(values, 20, 20), {});
   values[7] = std::numeric_limits<float>::quiet_NaN();
   for (const auto& candidate : plan::price(weight_of(values, 20, 20), {})) CHECK(candidate.loss == 0);
-  values[7] = 1e38f;
+  values[7] = 3.4028235e38f;  // rounds to infinity with fewer bits
   for (const auto& candidate : plan::price(weight_of(values, 20, 20), {}))
-    CHECK(candidate.encoding.format != codec::Format::f16);
+    CHECK((candidate.loss == 0 || candidate.encoding.format == codec::Format::lowrank));
 }
 
 TEST_CASE("a fixed encoding is priced as it is, an open one is searched") {

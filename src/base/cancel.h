@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM set a flag; long work polls it and unwinds, so that temporary files go. A second signal ends at once.
+// SIGINT and SIGTERM set a flag; long work polls it and unwinds, so that temporary files go. A second signal
+// ends at once.
 #pragma once
 
 namespace tt::base {

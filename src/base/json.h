@@ -1,4 +1,5 @@
-// Strict JSON: what is read is depth-limited, has unique keys and keeps integers exact; what is written is stable.
+// Strict JSON: what is read is depth-limited, has unique keys and keeps integers exact; what is written is
+// stable.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +21,13 @@ struct JsonLimits {
   std::uint64_t max_values = 2'000'000;  // one takes 40 bytes, and two in the text
 };
 
-// A JSON value. Integers are kept as uint64 or (negative) int64; anything with a fraction or exponent is a double.
-// Accessors throw Error(bad_data) naming `what` when the type is another one: as_uint refuses -8, 1.5 and 2^64.
+// A JSON value. Integers are kept as uint64 or (negative) int64; anything with a fraction or exponent is a
+// double. Accessors throw Error(bad_data) naming `what` when the type is another one: as_uint refuses -8, 1.5
+// and 2^64.
 class Json {
  public:
-  using Value = std::variant<std::nullptr_t, bool, std::uint64_t, std::int64_t, double, std::string, JsonArray, JsonObject>;
+  using Value = std::variant<std::nullptr_t, bool, std::uint64_t, std::int64_t, double, std::string,
+                             JsonArray, JsonObject>;
 
   Json() : value_(nullptr) {}
   Json(Value value) : value_(std::move(value)) {}
@@ -34,7 +37,8 @@ class Json {
   Json(bool value) : value_(value) {}
   Json(double value) : value_(value) {}  // not finite is written as null
   Json(std::uint64_t value) : value_(value) {}
-  Json(int value) : value_(value < 0 ? Value(std::int64_t{value}) : Value(static_cast<std::uint64_t>(value))) {}
+  Json(int value)
+      : value_(value < 0 ? Value(std::int64_t{value}) : Value(static_cast<std::uint64_t>(value))) {}
   Json(JsonArray value) : value_(std::move(value)) {}
   Json(JsonObject value) : value_(std::move(value)) {}
   static Json of(const std::vector<std::uint64_t>& values);
@@ -52,8 +56,8 @@ class Json {
   const std::string& as_string(const std::string& what) const;
   const JsonArray& as_array(const std::string& what) const;
   const JsonObject& as_object(const std::string& what) const;
-  const Json* find(std::string_view key) const;                            // null if absent or not an object
-  const Json& at(std::string_view key, const std::string& what) const;     // absent: bad_data
+  const Json* find(std::string_view key) const;                         // null if absent or not an object
+  const Json& at(std::string_view key, const std::string& what) const;  // absent: bad_data
   std::vector<std::uint64_t> as_uints(const std::string& what) const;
 
   // Compact text for indent < 0. Doubles are written in the shortest form that reads back to the same value.
@@ -63,7 +67,8 @@ class Json {
   Value value_;
 };
 
-// Errors: bad_data with the position: not UTF-8, not JSON, text after the value, duplicate key, too deep, too large.
+// Errors: bad_data with the position: not UTF-8, not JSON, text after the value, duplicate key, too deep, too
+// large.
 Json parse_json(std::string_view text, const std::string& what, const JsonLimits& limits = {});
 
 }  // namespace tt::base

@@ -13,7 +13,8 @@ namespace tt::base {
 class OutputFile {
  public:
   // "-" is standard output: data is spooled to an unlinked temporary file and copied out at commit().
-  // A symbolic link at `path` is replaced, never followed. Errors: cannot_create, locked (another tt writes the same path).
+  // A symbolic link at `path` is replaced, never followed. Errors: cannot_create, locked (another tt writes
+  // the same path).
   static OutputFile create(const std::string& path);
 
   OutputFile(OutputFile&&) noexcept;
@@ -22,7 +23,8 @@ class OutputFile {
 
   const std::string& path() const;
   bool is_stdout() const;
-  // Writes at an absolute offset; ranges may be written in any order and from several threads. Errors: write_failed.
+  // Writes at an absolute offset; ranges may be written in any order and from several threads. Errors:
+  // write_failed.
   void write(std::uint64_t offset, ByteView bytes);
   // Reserves the final size, so that a full disk is found before the work. Errors: write_failed.
   void allocate(std::uint64_t size);

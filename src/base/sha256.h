@@ -29,7 +29,9 @@ class Sha256Hasher {
 
 Sha256 sha256(ByteView bytes);
 Sha256 sha256_range(const InputFile& file, std::uint64_t offset, std::uint64_t length);
-inline Sha256 sha256_file(const InputFile& file) { return sha256_range(file, 0, file.size()); }
+inline Sha256 sha256_file(const InputFile& file) {
+  return sha256_range(file, 0, file.size());
+}
 std::string hex(const Sha256& digest);
 // Parses 64 lower-case hex digits. Errors: bad_data.
 Sha256 parse_sha256(const std::string& text);

@@ -9,7 +9,8 @@
 
 namespace tt::base {
 
-// Control characters, invalid UTF-8, bidirectional marks and backslashes escaped; cut after `limit` characters with "...".
+// Control characters, invalid UTF-8, bidirectional marks and backslashes escaped; cut after `limit`
+// characters with "...".
 std::string printable(std::string_view name, std::size_t limit = 200);
 // printable() in single quotes, for messages.
 std::string quoted(std::string_view name);

@@ -267,6 +267,8 @@ void parse_pieces(const Json& json, Manifest& manifest) {
     manifest.files.push_back(std::move(file));
   }
   if (piece != steps.size()) refuse("more literals than pieces");
+  if (manifest.exact && manifest.files.size() != manifest.sources.size())
+    refuse("exact, but not as many output files as sources");
 }
 
 void check_pieces(const Manifest& manifest) {

@@ -1,9 +1,10 @@
-// A model file as a list of weights plus the graph that uses them. The file is walked field by field, never parsed into memory: only
-// names, dimensions and places are kept, so a model of any size opens in the memory of its graph.
+// A model file as a list of weights plus the graph that uses them. The file is walked field by field, never
+// parsed into memory: only names, dimensions and places are kept, so a model of any size opens in the memory
+// of its graph.
 //
-// Weights: float32/float16/bfloat16/float64 tensors of at least kMinWeightElements elements: initializers of the main graph, of
-// subgraphs (If, Loop, Scan bodies) and functions, `value` of Constant nodes, float tensors of a safetensors file. Everything else
-// belongs to the skeleton and passes through byte for byte.
+// Weights: float32/float16/bfloat16/float64 tensors of at least kMinWeightElements elements: initializers of
+// the main graph, of subgraphs (If, Loop, Scan bodies) and functions, `value` of Constant nodes, float
+// tensors of a safetensors file. Everything else belongs to the skeleton and passes through byte for byte.
 #pragma once
 
 #include <cstdint>
@@ -21,26 +22,40 @@ inline constexpr std::uint64_t kMinWeightElements = 16;
 
 enum class FileFormat { onnx, safetensors };
 
-// A matrix that gives query, key and value in one (fused projection) counts as attention_v, the most sensitive of the three; a table
-// that is also the head counts as embedding.
+// A matrix that gives query, key and value in one (fused projection) counts as attention_v, the most
+// sensitive of the three; a table that is also the head counts as embedding.
 enum class Role {
-  attention_q, attention_k, attention_v, attention_out, ffn_up, ffn_gate, ffn_down, embedding, head, conv, depthwise, recurrent,
-  dense,   // a matrix of a MatMul or Gemm that is none of the above
-  norm,    // scale, shift, mean or variance of a normalisation
-  bias,    // added to a layer's output
-  other,   // not used by a layer: masks, anchors, position tables that are only added
+  attention_q,
+  attention_k,
+  attention_v,
+  attention_out,
+  ffn_up,
+  ffn_gate,
+  ffn_down,
+  embedding,
+  head,
+  conv,
+  depthwise,
+  recurrent,
+  dense,  // a matrix of a MatMul or Gemm that is none of the above
+  norm,   // scale, shift, mean or variance of a normalisation
+  bias,   // added to a layer's output
+  other,  // not used by a layer: masks, anchors, position tables that are only added
 };
 std::string role_name(Role role);  // "attention.q", ..., as in `role:` patterns and reports
-// True for the roles whose weights are matrices or kernels of a layer (lossy encodings are allowed by default).
+// True for the roles whose weights are matrices or kernels of a layer (lossy encodings are allowed by
+// default).
 bool is_layer_role(Role role);
 
 // How the elements lie in the source file.
 enum class PayloadForm {
-  flat,      // little-endian elements, C order (raw_data, packed float_data/double_data, external data, safetensors)
+  flat,      // little-endian elements, C order (raw_data, packed float_data/double_data, external data,
+             // safetensors)
   varint16,  // int32_data of float16/bfloat16: canonical varints
 };
 
-// Where a payload lies: `length` bytes at `offset` of file `file` (0 = the model file, then the external data files).
+// Where a payload lies: `length` bytes at `offset` of file `file` (0 = the model file, then the external data
+// files).
 struct Place {
   std::uint32_t file = 0;
   std::uint64_t offset = 0, length = 0;
@@ -48,11 +63,12 @@ struct Place {
 };
 
 struct Weight {
-  std::string name;                  // unique in the model: subgraph weights are qualified "if_node/then_branch/w"
-  tensor::WeightLayout layout;       // matrix view: dense and recurrent as stored; kernels dim0 x rest; vectors 1 x n
+  std::string name;  // unique in the model: subgraph weights are qualified "if_node/then_branch/w"
+  tensor::WeightLayout
+      layout;  // matrix view: dense and recurrent as stored; kernels dim0 x rest; vectors 1 x n
   Role role = Role::other;
-  std::vector<std::string> nodes;    // names (else first output names) of the nodes that use it
-  std::vector<std::string> op_types; // of those nodes, same order
+  std::vector<std::string> nodes;     // names (else first output names) of the nodes that use it
+  std::vector<std::string> op_types;  // of those nodes, same order
   Place place;
 };
 
@@ -65,7 +81,8 @@ struct OpenOptions {
   bool allow_symlinks = false;
 };
 
-// Pieces of an output file in order: `literal` bytes taken from the skeleton's literals, then the payload of `weight` if there is one.
+// Pieces of an output file in order: `literal` bytes taken from the skeleton's literals, then the payload of
+// `weight` if there is one.
 inline constexpr std::uint32_t kNoWeight = 0xffffffff;
 struct Piece {
   std::uint64_t literal = 0;
@@ -84,9 +101,10 @@ struct Skeleton {
 
 class Model {
  public:
-  // Walks the file and its graph. Format by content: a safetensors header or an ONNX protobuf; a .tt file is refused with a hint.
-  // Errors: not_found; bad_data (malformed, with the field path and what is wrong); resource_limit (more than 2e6 submessages,
-  // deeper than 32 graphs, names above 64 KiB in total 256 MiB); unsupported.
+  // Walks the file and its graph. Format by content: a safetensors header or an ONNX protobuf; a .tt file is
+  // refused with a hint. Errors: not_found; bad_data (malformed, with the field path and what is wrong);
+  // resource_limit (more than 2e6 submessages, deeper than 32 graphs, names above 64 KiB in total 256 MiB);
+  // unsupported.
   static Model open(const std::string& path, const OpenOptions& options = {});
   static Model open(base::InputFile file, const std::string& folder, const OpenOptions& options = {});
 
@@ -97,16 +115,18 @@ class Model {
   FileFormat format() const;
   const std::vector<Weight>& weights() const;
   const std::vector<SourceFile>& files() const;
-  std::uint64_t bytes() const;  // all files together
-  std::vector<std::string> notes() const;  // what passes through unchanged and why ("114 int8 tensors", "tensor 'w': payload in two pieces")
+  std::uint64_t bytes() const;             // all files together
+  std::vector<std::string> notes() const;  // what passes through unchanged and why ("114 int8 tensors",
+                                           // "tensor 'w': payload in two pieces")
 
   // The payload as flat little-endian elements (varint16 decoded).
   tensor::WeightData read(const Weight& weight) const;
 
   // Every file as it is, byte for byte, with the payloads cut out.
   Skeleton exact_skeleton() const;
-  // One file: external data and varint16 payloads become raw_data of the model file. Errors: unsupported if that is above 2 GB
-  // (protobuf's limit); then exact_skeleton() is the one to use. The same as exact_skeleton() where nothing is to be changed.
+  // One file: external data and varint16 payloads become raw_data of the model file. Errors: unsupported if
+  // that is above 2 GB (protobuf's limit); then exact_skeleton() is the one to use. The same as
+  // exact_skeleton() where nothing is to be changed.
   Skeleton inline_skeleton() const;
 
  private:

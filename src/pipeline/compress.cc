@@ -23,7 +23,8 @@ void check_paths(const CompressOptions& options, const model::Model& model) {
   for (const std::string* path : {&options.output, &options.rollback, &options.plan_out})
     for (const model::SourceFile& source : model.files())
       if (!path->empty() && *path != "-" && source.file.is_same_file(*path))
-        throw Error(ErrorKind::usage, "output " + base::quoted(*path) + " is the input itself", "choose another output path");
+        throw Error(ErrorKind::usage, "output " + base::quoted(*path) + " is the input itself",
+                    "choose another output path");
 }
 
 std::uint64_t size_goal(const CompressOptions& options, std::uint64_t bytes_in) {
@@ -34,12 +35,15 @@ std::uint64_t size_goal(const CompressOptions& options, std::uint64_t bytes_in) 
   return goal;
 }
 
-std::vector<std::string> warnings_of(const CompressJob& job, const model::Model& model, const CompressOptions& options) {
+std::vector<std::string> warnings_of(const CompressJob& job, const model::Model& model,
+                                     const CompressOptions& options) {
   std::vector<std::string> warnings = job.selection().warnings;
   for (std::size_t weight : job.not_finite()) {
-    const std::string message = "weight " + base::quoted(model.weights()[weight].name) + " has values that are not finite";
+    const std::string message =
+        "weight " + base::quoted(model.weights()[weight].name) + " has values that are not finite";
     if (options.fail_on_nan)
-      throw Error(ErrorKind::bad_data, message, "repair the model, or drop --fail-on-nan to keep such weights bit for bit");
+      throw Error(ErrorKind::bad_data, message,
+                  "repair the model, or drop --fail-on-nan to keep such weights bit for bit");
     warnings.push_back(message + ": it is kept bit for bit");
   }
   return warnings;
@@ -73,8 +77,8 @@ void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& 
   report.stats = stats_of(report.weights, report.bytes_in, report.bytes_out);
 }
 
-// The outputs, opened before the work so that a folder that cannot be written is found first. They appear together at the end: the
-// rollback file first, so that a compressed model never stands without it.
+// The outputs, opened before the work so that a folder that cannot be written is found first. They appear
+// together at the end: the rollback file first, so that a compressed model never stands without it.
 class Outputs {
  public:
   explicit Outputs(const CompressOptions& options) {
@@ -83,8 +87,8 @@ class Outputs {
     if (!options.rollback.empty()) rollback_ = base::OutputFile::create(options.rollback);
   }
 
-  void write(const CompressJob& job, const model::Model& model, const CompressOptions& options, base::Progress& progress,
-             CompressReport& report) {
+  void write(const CompressJob& job, const model::Model& model, const CompressOptions& options,
+             base::Progress& progress, CompressReport& report) {
     if (!out_) return;
     job.write(*out_);
     report.output_sha256 = sha256_of(*out_);

@@ -17,23 +17,23 @@ struct TensorSpec {
 };
 
 struct CompressOptions {
-  std::string input, output;                   // paths; "-" for the standard streams
-  std::optional<double> target_ratio;          // of the input's bytes; never exceeded
-  std::optional<std::uint64_t> target_bytes;   // the smaller of both goals holds
-  bool lossless = false;                       // restores the input file(s) byte for byte
-  std::string rollback;                        // also write a lossless .tt here
-  std::string method = "auto";                 // auto, svd, tt
-  std::string svd = "truncated";               // full or truncated: the Gram route gives both the same factors
+  std::string input, output;                  // paths; "-" for the standard streams
+  std::optional<double> target_ratio;         // of the input's bytes; never exceeded
+  std::optional<std::uint64_t> target_bytes;  // the smaller of both goals holds
+  bool lossless = false;                      // restores the input file(s) byte for byte
+  std::string rollback;                       // also write a lossless .tt here
+  std::string method = "auto";                // auto, svd, tt
+  std::string svd = "truncated";              // full or truncated: the Gram route gives both the same factors
   std::optional<std::uint64_t> max_rank;
-  std::optional<double> epsilon;               // a wish under svd and tt: no rank beyond it is used
-  std::vector<TensorSpec> tensors;             // the last one that matches a weight counts
+  std::optional<double> epsilon;    // a wish under svd and tt: no rank beyond it is used
+  std::vector<TensorSpec> tensors;  // the last one that matches a weight counts
   std::vector<std::string> include, exclude, preserve;
-  std::uint64_t min_size = 0;                  // elements; smaller weights stay exact
+  std::uint64_t min_size = 0;  // elements; smaller weights stay exact
   std::uint64_t seed = 0;
-  unsigned threads = 0;                        // 0 = all
-  std::uint64_t max_memory = 0;                // 0 = no limit
-  bool dry_run = false;                        // everything but the output
-  std::string plan_out, plan_in;               // the plan as JSON
+  unsigned threads = 0;           // 0 = all
+  std::uint64_t max_memory = 0;   // 0 = no limit
+  bool dry_run = false;           // everything but the output
+  std::string plan_out, plan_in;  // the plan as JSON
   bool allow_symlinks = false;
   bool fail_on_nan = false;
 };
@@ -41,9 +41,9 @@ struct CompressOptions {
 struct CompressReport {
   std::string input, output;
   std::uint64_t bytes_in = 0, bytes_out = 0;
-  std::string input_sha256, output_sha256;     // of the model file; of the .tt file (empty for a dry run)
+  std::string input_sha256, output_sha256;  // of the model file; of the .tt file (empty for a dry run)
   double ratio = 0;
-  std::uint64_t budget_bytes = 0;              // 0 = no size goal
+  std::uint64_t budget_bytes = 0;  // 0 = no size goal
   bool calibrated = false;
   std::uint64_t seed = 0;
   double seconds = 0;
@@ -53,7 +53,8 @@ struct CompressReport {
   std::vector<std::string> warnings;
 };
 
-// Errors: those of model, codec, container; goal_unreachable with the smallest possible size; usage for impossible options.
+// Errors: those of model, codec, container; goal_unreachable with the smallest possible size; usage for
+// impossible options.
 CompressReport compress(const CompressOptions& options, base::Progress& progress);
 
 }  // namespace tt::pipeline

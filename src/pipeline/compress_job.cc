@@ -20,7 +20,8 @@ model::Skeleton skeleton_of(const model::Model& model, bool lossless) {
   return model.exact_skeleton();
 }
 
-// Values kept as varints change their length with the value: where the file keeps this form they stay as they are.
+// Values kept as varints change their length with the value: where the file keeps this form they stay as they
+// are.
 void keep_varints_exact(const model::Skeleton& skeleton, std::vector<plan::PriceOptions>& options) {
   for (const model::SkeletonFile& file : skeleton.files)
     for (const model::Piece& piece : file.pieces)
@@ -32,7 +33,8 @@ void keep_varints_exact(const model::Skeleton& skeleton, std::vector<plan::Price
 
 }  // namespace
 
-CompressJob::CompressJob(const model::Model& model, const CompressOptions& options, bool lossless, base::Progress& progress)
+CompressJob::CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
+                         base::Progress& progress)
     : model_(model),
       options_(options),
       lossless_(lossless),
@@ -87,10 +89,13 @@ const FittedPlan& CompressJob::fit(std::uint64_t goal) {
     fitted_ = fit_plan(plan::best_plan(curves_), *writer_, *encoder_, progress_);
   else
     fitted_ = fit_to_size(curves_, *writer_, *encoder_, goal, model_.bytes(), progress_);
-  if (fitted_.size.total >= model_.bytes()) throw_unreachable(model_.bytes() - 1, fitted_.size.total, model_.bytes());
+  if (fitted_.size.total >= model_.bytes())
+    throw_unreachable(model_.bytes() - 1, fitted_.size.total, model_.bytes());
   return fitted_;
 }
 
-void CompressJob::write(base::OutputFile& out) const { writer_->write(fitted_.weights, out); }
+void CompressJob::write(base::OutputFile& out) const {
+  writer_->write(fitted_.weights, out);
+}
 
 }  // namespace tt::pipeline

@@ -15,10 +15,11 @@ namespace tt::pipeline {
 class CompressJob {
  public:
   // `lossless`: the file restores the input byte for byte; the goals of the options do not count.
-  CompressJob(const model::Model& model, const CompressOptions& options, bool lossless, base::Progress& progress);
+  CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
+              base::Progress& progress);
 
-  // Prices, plans and encodes. `goal` in bytes, UINT64_MAX for none (then the best that the prices know is taken).
-  // Errors: goal_unreachable; also if the file would not be smaller than the input.
+  // Prices, plans and encodes. `goal` in bytes, UINT64_MAX for none (then the best that the prices know is
+  // taken). Errors: goal_unreachable; also if the file would not be smaller than the input.
   const FittedPlan& fit(std::uint64_t goal);
   void write(base::OutputFile& out) const;
 

@@ -23,8 +23,9 @@ using base::ErrorKind;
 void check_exact(const container::Manifest& manifest, const std::vector<base::OutputFile>& outs) {
   for (std::size_t i = 0; i < outs.size(); ++i)
     if (sha256_of(outs[i]) != base::hex(manifest.sources[i].sha256))
-      throw Error(ErrorKind::corrupt, "restored file " + base::quoted(outs[i].path()) + " differs from the original",
-                  "the .tt file was not written by this version of tt, or is broken: compress the model again");
+      throw Error(
+          ErrorKind::corrupt, "restored file " + base::quoted(outs[i].path()) + " differs from the original",
+          "the .tt file was not written by this version of tt, or is broken: compress the model again");
 }
 
 // Data files first: the model file that names them appears last.
@@ -33,8 +34,8 @@ void commit_all(std::vector<base::OutputFile>& outs) {
   outs[0].commit();
 }
 
-void decompress_model(const container::Container& container, const DecompressOptions& options, unsigned threads,
-                      base::Progress& progress, DecompressReport& report) {
+void decompress_model(const container::Container& container, const DecompressOptions& options,
+                      unsigned threads, base::Progress& progress, DecompressReport& report) {
   const container::Manifest& manifest = container.manifest();
   const model::Placement placement = placement_of(container);
   const std::vector<std::string> paths = output_paths(manifest, options.output);
@@ -45,13 +46,14 @@ void decompress_model(const container::Container& container, const DecompressOpt
   refuse_other_content(outs, options.overwrite);
   report.exact = manifest.exact;
   report.output_sha256 = sha256_of(outs[0]);
-  report.bytes_out = std::accumulate(placement.file_sizes.begin(), placement.file_sizes.end(), std::uint64_t{0});
+  report.bytes_out =
+      std::accumulate(placement.file_sizes.begin(), placement.file_sizes.end(), std::uint64_t{0});
   report.files = paths;
   commit_all(outs);
 }
 
-void decompress_layers(const container::Container& container, const DecompressOptions& options, unsigned threads,
-                       base::Progress& progress, DecompressReport& report) {
+void decompress_layers(const container::Container& container, const DecompressOptions& options,
+                       unsigned threads, base::Progress& progress, DecompressReport& report) {
   const std::vector<std::size_t> weights = matching_weights(container, options.layers);
   base::OutputFile out = base::OutputFile::create(options.output);
   export_layers(container, weights, options.dtype, out, threads, progress);
@@ -76,7 +78,8 @@ DecompressReport decompress(const DecompressOptions& options, base::Progress& pr
   if (options.max_memory != 0) base::limit_address_space(options.max_memory);
   base::InputFile file = base::InputFile::open(options.input);
   if (options.output != "-" && file.is_same_file(options.output))
-    throw Error(ErrorKind::usage, "output " + base::quoted(options.output) + " is the input itself", "choose another output path");
+    throw Error(ErrorKind::usage, "output " + base::quoted(options.output) + " is the input itself",
+                "choose another output path");
 
   DecompressReport report;
   report.input = options.input;

@@ -22,9 +22,11 @@ container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Cand
   encoded.entry.measured_error =
       static_cast<float>(codec::relative_error(data, candidate.encoding, codec::MemoryCores(encoded.cores)));
   if (candidate.loss == 0 && candidate.relative_error == 0 && encoded.entry.measured_error != 0)
-    throw base::Error(base::ErrorKind::internal, "weight " + base::quoted(weight.name) + " does not decode bit for bit",
+    throw base::Error(base::ErrorKind::internal,
+                      "weight " + base::quoted(weight.name) + " does not decode bit for bit",
                       "please report this model");
-  encoded.entry.target_size = weight.place.form == model::PayloadForm::flat ? weight.layout.payload_size() : weight.place.length;
+  encoded.entry.target_size =
+      weight.place.form == model::PayloadForm::flat ? weight.layout.payload_size() : weight.place.length;
   return encoded;
 }
 

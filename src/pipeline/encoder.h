@@ -1,4 +1,5 @@
-// Encodes weights by plan, in parallel, and remembers what is encoded already, so that a second plan costs only its differences.
+// Encodes weights by plan, in parallel, and remembers what is encoded already, so that a second plan costs
+// only its differences.
 #pragma once
 
 #include <map>
@@ -15,8 +16,10 @@ class Encoder {
   Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, unsigned threads)
       : model_(model), curves_(curves), threads_(threads), stored_(curves.size()) {}
 
-  // Encodes what `plan` needs; forgets what neither `plan` nor `keep` (may be null) needs. Pointers stay valid until forgotten.
-  std::vector<const container::EncodedWeight*> encode(const plan::Plan& plan, const plan::Plan* keep, base::Progress& progress);
+  // Encodes what `plan` needs; forgets what neither `plan` nor `keep` (may be null) needs. Pointers stay
+  // valid until forgotten.
+  std::vector<const container::EncodedWeight*> encode(const plan::Plan& plan, const plan::Plan* keep,
+                                                      base::Progress& progress);
 
  private:
   container::EncodedWeight encode_one(std::size_t weight, const plan::Candidate& candidate) const;

@@ -4,6 +4,8 @@
 
 namespace tt::pipeline {
 
-void init_numerics() { tensor::use_one_blas_thread(); }
+void init_numerics() {
+  tensor::use_one_blas_thread();
+}
 
 }  // namespace tt::pipeline

@@ -15,7 +15,8 @@ InspectReport inspect_container(const container::Container& container) {
   report.source_format = manifest.source_format == model::FileFormat::onnx ? "onnx" : "safetensors";
   report.sources = manifest.sources;
   for (const container::SourceEntry& source : manifest.sources) report.bytes_in += source.bytes;
-  report.ratio = static_cast<double>(report.bytes) / static_cast<double>(std::max<std::uint64_t>(1, report.bytes_in));
+  report.ratio =
+      static_cast<double>(report.bytes) / static_cast<double>(std::max<std::uint64_t>(1, report.bytes_in));
   report.header_bytes = container.size().header;
   report.manifest_bytes = container.size().manifest;
   report.skeleton_bytes = container.size().skeleton;
@@ -63,7 +64,8 @@ InspectReport inspect(const std::string& path, bool allow_symlinks) {
     report = inspect_container(container::Container::open(std::move(file)));
   } else {
     const std::string folder = std::filesystem::path(path).parent_path().string();
-    report = inspect_model(model::Model::open(std::move(file), folder.empty() ? "." : folder, {.allow_symlinks = allow_symlinks}));
+    report = inspect_model(model::Model::open(std::move(file), folder.empty() ? "." : folder,
+                                              {.allow_symlinks = allow_symlinks}));
   }
   report.path = path;
   return report;

@@ -20,8 +20,8 @@ DType target_type(DType original, const std::string& wanted) {
 }
 
 struct ExportLayout {
-  std::string header;                 // with its length in front
-  std::vector<std::uint64_t> offsets; // of each weight in the file
+  std::string header;                  // with its length in front
+  std::vector<std::uint64_t> offsets;  // of each weight in the file
   std::uint64_t size = 0;
 };
 
@@ -56,7 +56,8 @@ base::Bytes convert(DType from, DType to, base::ByteView piece, const std::strin
   if (to == DType::f16)
     for (float v : values)
       if (std::isfinite(v) && std::isinf(tensor::half_to_float(tensor::float_to_half(v))))
-        throw base::Error(base::ErrorKind::bad_data, "weight " + base::quoted(name) + " has values above the range of float16",
+        throw base::Error(base::ErrorKind::bad_data,
+                          "weight " + base::quoted(name) + " has values above the range of float16",
                           "export it with --dtype f32");
   base::Bytes out(values.size() * tensor::element_size(to));
   tensor::from_float(to, values, out);
@@ -77,8 +78,9 @@ std::vector<std::size_t> matching_weights(const container::Container& container,
   return matched;
 }
 
-void export_layers(const container::Container& container, const std::vector<std::size_t>& weights, const std::string& dtype,
-                   base::OutputFile& out, unsigned threads, base::Progress& progress) {
+void export_layers(const container::Container& container, const std::vector<std::size_t>& weights,
+                   const std::string& dtype, base::OutputFile& out, unsigned threads,
+                   base::Progress& progress) {
   const ExportLayout layout = layout_of(container, weights, dtype);
   out.allocate(layout.size);
   out.write(0, base::view_of(layout.header));
@@ -87,7 +89,8 @@ void export_layers(const container::Container& container, const std::vector<std:
     const container::WeightEntry& entry = container.manifest().weights[weights[i]];
     const DType from = entry.layout.dtype, to = target_type(from, dtype);
     decode_weight(container, weights[i], [&](std::uint64_t offset, base::ByteView piece) {
-      const std::uint64_t place = layout.offsets[i] + offset / tensor::element_size(from) * tensor::element_size(to);
+      const std::uint64_t place =
+          layout.offsets[i] + offset / tensor::element_size(from) * tensor::element_size(to);
       if (from == to)
         out.write(place, piece);
       else

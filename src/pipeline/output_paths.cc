@@ -18,7 +18,8 @@ using base::ErrorKind;
 
 bool is_plain_part(const std::string& part) {
   return !part.empty() && part.front() != '.' && part.size() <= 255 &&
-         std::none_of(part.begin(), part.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; });
+         std::none_of(part.begin(), part.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; });
 }
 
 std::vector<std::string> parts_of(const std::string& location) {
@@ -35,7 +36,8 @@ std::vector<std::string> parts_of(const std::string& location) {
 void check_location(const std::string& location) {
   const std::vector<std::string> parts = parts_of(location);
   if (parts.size() <= 8 && std::all_of(parts.begin(), parts.end(), is_plain_part)) return;
-  throw Error(ErrorKind::corrupt, "external data location " + base::quoted(location) + " would leave the output's folder",
+  throw Error(ErrorKind::corrupt,
+              "external data location " + base::quoted(location) + " would leave the output's folder",
               "this file is broken or hostile: do not trust it");
 }
 
@@ -59,14 +61,16 @@ void make_folders(fs::path folder, const std::string& location) {
 std::vector<std::string> output_paths(const container::Manifest& manifest, const std::string& output) {
   std::vector<std::string> paths{output};
   if (manifest.files.size() > 1 && output == "-")
-    throw Error(ErrorKind::usage, "the model has external data files and cannot go to standard output", "name an output file");
+    throw Error(ErrorKind::usage, "the model has external data files and cannot go to standard output",
+                "name an output file");
   const fs::path folder = fs::path(output).parent_path();
   std::set<std::string> taken{fs::path(output).filename().string()};
   for (std::size_t i = 1; i < manifest.files.size(); ++i) {
     const std::string& location = manifest.files[i].location;
     check_location(location);
     if (!taken.insert(location).second)
-      throw Error(ErrorKind::usage, "the model's external data file " + base::quoted(location) + " has the name of the output",
+      throw Error(ErrorKind::usage,
+                  "the model's external data file " + base::quoted(location) + " has the name of the output",
                   "choose another output name");
   }
   for (std::size_t i = 1; i < manifest.files.size(); ++i) {
@@ -84,7 +88,8 @@ void refuse_other_content(const std::vector<base::OutputFile>& outs, bool overwr
     if (fs::is_regular_file(fs::symlink_status(outs[i].path(), error)) &&
         base::hex(base::sha256_file(base::InputFile::open(outs[i].path()))) == sha256_of(outs[i]))
       continue;
-    throw Error(ErrorKind::cannot_create, "external data file " + base::quoted(outs[i].path()) + " exists with other content",
+    throw Error(ErrorKind::cannot_create,
+                "external data file " + base::quoted(outs[i].path()) + " exists with other content",
                 "choose another output folder, or use --overwrite");
   }
 }

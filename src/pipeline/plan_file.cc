@@ -57,7 +57,8 @@ void apply_plan_file(const std::string& path, const model::Model& model, Selecti
   const std::string what = "plan " + base::quoted(path);
   const Json plan = read_json(path);
   if (plan.find("tt_plan") == nullptr || plan.at("tt_plan", what).as_uint(what) != 1)
-    throw Error(ErrorKind::bad_data, what + " is not a plan of this version", "write one with tt compress --plan-out");
+    throw Error(ErrorKind::bad_data, what + " is not a plan of this version",
+                "write one with tt compress --plan-out");
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < model.weights().size(); ++i) index[model.weights()[i].name] = i;
   selection.reasons.assign(index.size(), "not in the plan");
@@ -66,7 +67,8 @@ void apply_plan_file(const std::string& path, const model::Model& model, Selecti
     const std::string& name = item.at("name", what).as_string(what);
     const auto found = index.find(name);
     if (found == index.end())
-      throw Error(ErrorKind::bad_data, what + " names weight " + base::quoted(name) + ", which the model does not have (or twice)",
+      throw Error(ErrorKind::bad_data,
+                  what + " names weight " + base::quoted(name) + ", which the model does not have (or twice)",
                   "use the plan with the model it was made for");
     selection.options[found->second].fixed = parse_encoding(item.at("encoding", what).as_string(what), what);
     selection.reasons[found->second].clear();

@@ -13,8 +13,8 @@ namespace tt::pipeline {
 // {"tt_plan": 1, "weights": [{"name": ..., "encoding": SPEC}, ...]}, written atomically.
 void write_plan_file(const std::string& path, const FittedPlan& fitted);
 
-// Fixes the encoding of every weight that the file names; all others stay exact. Errors: not_found; bad_data (not a plan, unknown or
-// repeated weight, bad SPEC).
+// Fixes the encoding of every weight that the file names; all others stay exact. Errors: not_found; bad_data
+// (not a plan, unknown or repeated weight, bad SPEC).
 void apply_plan_file(const std::string& path, const model::Model& model, Selection& selection);
 
 // Everything that decides the bytes of the output; no paths, no thread counts.

@@ -14,23 +14,26 @@ std::vector<std::uint64_t> target_sizes(const container::Manifest& manifest) {
 }
 
 // A payload that is stored as varints is small enough to be held: it is decoded whole, then converted.
-void write_varints(const container::Container& container, std::size_t index, const model::Target& target, base::OutputFile& out) {
+void write_varints(const container::Container& container, std::size_t index, const model::Target& target,
+                   base::OutputFile& out) {
   const container::WeightEntry& entry = container.manifest().weights[index];
   const base::Bytes varints =
       model::to_varint16(codec::decode_all(entry.layout, entry.encoding, *container.cores(index)));
   if (varints.size() != target.length)
-    throw base::Error(base::ErrorKind::corrupt, "weight " + base::quoted(entry.name) + " does not fill its place", "");
+    throw base::Error(base::ErrorKind::corrupt,
+                      "weight " + base::quoted(entry.name) + " does not fill its place", "");
   out.write(target.offset, varints);
 }
 
-void write_weight(const container::Container& container, std::size_t index, const std::vector<model::Target>& targets,
-                  std::vector<base::OutputFile>& outs) {
+void write_weight(const container::Container& container, std::size_t index,
+                  const std::vector<model::Target>& targets, std::vector<base::OutputFile>& outs) {
   decode_weight(container, index, [&](std::uint64_t offset, base::ByteView piece) {
     for (const model::Target& target : targets)
       if (target.form == model::PayloadForm::flat) outs[target.file].write(target.offset + offset, piece);
   });
   for (const model::Target& target : targets)
-    if (target.form == model::PayloadForm::varint16) write_varints(container, index, target, outs[target.file]);
+    if (target.form == model::PayloadForm::varint16)
+      write_varints(container, index, target, outs[target.file]);
 }
 
 // Literals arrive in order of their source offset; each run may span several pieces of the stream.
@@ -43,7 +46,8 @@ class LiteralWriter {
     while (!piece.empty() && next_ < targets_.size()) {
       const model::LiteralTarget& target = targets_[next_];
       const std::uint64_t done = position_ - target.source;
-      const std::size_t length = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), target.length - done));
+      const std::size_t length =
+          static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), target.length - done));
       outs_[target.file].write(target.offset + done, piece.first(length));
       position_ += length;
       piece = piece.subspan(length);
@@ -69,7 +73,8 @@ void decode_weight(const container::Container& container, std::size_t index, con
   container.check_weight(index);
   const container::WeightEntry& entry = container.manifest().weights[index];
   try {
-    codec::codec_for(entry.encoding.format).decode(entry.layout, entry.encoding, *container.cores(index), sink);
+    codec::codec_for(entry.encoding.format)
+        .decode(entry.layout, entry.encoding, *container.cores(index), sink);
   } catch (const base::Error& error) {
     if (error.kind() != base::ErrorKind::corrupt) throw;
     throw base::Error(error.kind(), "weight " + base::quoted(entry.name) + ": " + error.what(), error.hint());

@@ -15,8 +15,8 @@ namespace tt::pipeline {
 model::Placement placement_of(const container::Container& container);
 
 // Checks every stored byte, then fills `outs` (one a file, in the manifest's order). Nothing is committed.
-void restore_files(const container::Container& container, const model::Placement& placement, std::vector<base::OutputFile>& outs,
-                   unsigned threads, base::Progress& progress);
+void restore_files(const container::Container& container, const model::Placement& placement,
+                   std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress);
 
 // Decodes weight `index` piece by piece; checks its hash first.
 void decode_weight(const container::Container& container, std::size_t index, const codec::PayloadSink& sink);

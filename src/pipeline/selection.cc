@@ -10,7 +10,8 @@ namespace {
 
 using plan::Freedom;
 
-// Tables that are not a layer's (anchors, position tables) change last: only when the goal cannot be met otherwise.
+// Tables that are not a layer's (anchors, position tables) change last: only when the goal cannot be met
+// otherwise.
 constexpr double kOtherImportance = 1e6;
 
 struct NamedPattern {
@@ -52,7 +53,9 @@ plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOp
   return price;
 }
 
-bool is_factorisation(codec::Format format) { return format == codec::Format::lowrank || format == codec::Format::tt; }
+bool is_factorisation(codec::Format format) {
+  return format == codec::Format::lowrank || format == codec::Format::tt;
+}
 
 // The user's patterns, compiled once, and whether each was of use.
 class Rules {
@@ -64,7 +67,8 @@ class Rules {
         preserve_(compile(options.preserve)) {
     for (const TensorSpec& tensor : options.tensors) {
       tensors_.push_back({tensor.pattern, WeightPattern(tensor.pattern)});
-      specs_.push_back(tensor.spec == "skip" ? std::optional<codec::Encoding>() : codec::parse_spec(tensor.spec));
+      specs_.push_back(tensor.spec == "skip" ? std::optional<codec::Encoding>()
+                                             : codec::parse_spec(tensor.spec));
     }
   }
 

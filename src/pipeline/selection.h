@@ -21,7 +21,8 @@ struct Selection {
 // `exact`: everything stays exact (--lossless).
 Selection select_weights(const model::Model& model, const CompressOptions& options, bool exact);
 
-// PATTERN of the command line: RE2 over the weight's name and its nodes' names, or `role:NAME` (a role or its part before the dot).
+// PATTERN of the command line: RE2 over the weight's name and its nodes' names, or `role:NAME` (a role or its
+// part before the dot).
 class WeightPattern {
  public:
   explicit WeightPattern(const std::string& text);

@@ -23,8 +23,8 @@ std::string ratio_text(std::uint64_t part, std::uint64_t whole) {
 // The state of the search over planner budgets.
 class Search {
  public:
-  Search(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder, std::uint64_t goal,
-         base::Progress& progress)
+  Search(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder,
+         std::uint64_t goal, base::Progress& progress)
       : curves_(curves), writer_(writer), encoder_(encoder), goal_(goal), progress_(progress) {}
 
   // Weighs the plan of `budget`; keeps it if it fits and is the largest so far. Returns the file's size.
@@ -86,14 +86,16 @@ void throw_unreachable(std::uint64_t goal, std::uint64_t smallest, std::uint64_t
                                         : "nothing in this model can be made smaller");
 }
 
-FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder, base::Progress& progress) {
+FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder,
+                    base::Progress& progress) {
   FittedPlan fitted{plan, encoder.encode(plan, nullptr, progress), {}};
   fitted.size = writer.size(fitted.weights);
   return fitted;
 }
 
-FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder,
-                       std::uint64_t goal, std::uint64_t bytes_in, base::Progress& progress) {
+FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer,
+                       Encoder& encoder, std::uint64_t goal, std::uint64_t bytes_in,
+                       base::Progress& progress) {
   const plan::Plan smallest = plan::smallest_plan(curves);
   Search search(curves, writer, encoder, goal, progress);
   search.run(smallest, writer.skeleton_size() + kFixedGuess + kEntryGuess * curves.size());

@@ -1,8 +1,9 @@
 // Meets a size goal exactly: plans are priced by estimates, files are weighed as they are.
 //
-// The planner's budget (bytes of cores) is the goal minus everything else that the file holds. After each encoding the real size of the
-// whole file is known, and the budget moves by what was missed, inside a bracket of budgets known to be good and too large; it ends when
-// the file is within kSlack of the goal or the bracket is empty. Only weights whose choice changes are encoded again.
+// The planner's budget (bytes of cores) is the goal minus everything else that the file holds. After each
+// encoding the real size of the whole file is known, and the budget moves by what was missed, inside a
+// bracket of budgets known to be good and too large; it ends when the file is within kSlack of the goal or
+// the bracket is empty. Only weights whose choice changes are encoded again.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +24,13 @@ inline constexpr double kSlack = 0.001;  // of the goal
 inline constexpr int kMaxRounds = 16;
 
 // Errors: goal_unreachable, naming the smallest size found and `bytes_in`.
-FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder,
-                       std::uint64_t goal, std::uint64_t bytes_in, base::Progress& progress);
+FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer,
+                       Encoder& encoder, std::uint64_t goal, std::uint64_t bytes_in,
+                       base::Progress& progress);
 
 // Encodes one plan and weighs the file.
-FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder, base::Progress& progress);
+FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder,
+                    base::Progress& progress);
 
 [[noreturn]] void throw_unreachable(std::uint64_t goal, std::uint64_t smallest, std::uint64_t bytes_in);
 

@@ -5,11 +5,12 @@
 
 namespace tt::tensor {
 
-// One BLAS thread a worker: to be called first in main, before any thread starts. Results then do not depend on the number of cores, and
-// OpenBLAS's lock between threaded calls is never met.
+// One BLAS thread a worker: to be called first in main, before any thread starts. Results then do not depend
+// on the number of cores, and OpenBLAS's lock between threaded calls is never met.
 void use_one_blas_thread();
 
-// The kernel family that OpenBLAS chose for this CPU, e.g. "SkylakeX"; encodings by BLAS may differ between families.
+// The kernel family that OpenBLAS chose for this CPU, e.g. "SkylakeX"; encodings by BLAS may differ between
+// families.
 std::string blas_core_name();
 
 }  // namespace tt::tensor

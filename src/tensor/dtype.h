@@ -14,10 +14,10 @@ namespace tt::tensor {
 
 enum class DType : std::uint8_t { f32, f16, bf16, f64 };
 
-std::uint64_t element_size(DType dtype);                       // bytes
-std::string_view dtype_name(DType dtype);                      // "f32", "f16", "bf16", "f64"
-std::string_view safetensors_name(DType dtype);                // "F32", "F16", "BF16", "F64"
-std::optional<DType> dtype_from_name(std::string_view name);   // either spelling
+std::uint64_t element_size(DType dtype);                      // bytes
+std::string_view dtype_name(DType dtype);                     // "f32", "f16", "bf16", "f64"
+std::string_view safetensors_name(DType dtype);               // "F32", "F16", "BF16", "F64"
+std::optional<DType> dtype_from_name(std::string_view name);  // either spelling
 
 using Shape = std::vector<std::uint64_t>;
 
@@ -25,13 +25,15 @@ using Shape = std::vector<std::uint64_t>;
 std::uint64_t element_count(const Shape& shape);
 std::string shape_text(const Shape& shape);  // "768x3072", "scalar"
 
-// IEEE 754 conversions, round to nearest even, overflow to infinity, NaN stays NaN. Same bits on every machine.
+// IEEE 754 conversions, round to nearest even, overflow to infinity, NaN stays NaN. Same bits on every
+// machine.
 float half_to_float(std::uint16_t half);
 std::uint16_t float_to_half(float value);
 float bfloat_to_float(std::uint16_t value);
 std::uint16_t float_to_bfloat(float value);
 
-// Little-endian payload (C order) to float32 and back; f64 is rounded to nearest. Sizes must agree (asserted).
+// Little-endian payload (C order) to float32 and back; f64 is rounded to nearest. Sizes must agree
+// (asserted).
 void to_float(DType dtype, base::ByteView payload, std::span<float> out);
 void from_float(DType dtype, std::span<const float> values, std::span<std::uint8_t> payload);
 

@@ -23,7 +23,8 @@ void read_encoding(const std::string& text) {
 }
 
 void show(const std::string& text) {
-  for (std::string_view rest = base::quoted(text); !rest.empty();) {
+  const std::string shown = base::quoted(text);
+  for (std::string_view rest = shown; !rest.empty();) {
     const base::CodePoint point = base::decode_utf8(rest);
     fuzz::require(point.length > 0 && point.value >= 0x20 && point.value != 0x7f,
                   "shown names are printable");

@@ -3,7 +3,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/posix.h"
@@ -14,15 +13,6 @@ std::uint64_t peak_rss_bytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-}
-
-void limit_address_space(std::uint64_t bytes) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_AS, &limit) != 0)
-    throw_system(ErrorKind::internal, "cannot read the memory limit", errno);
-  limit.rlim_cur = std::min<rlim_t>(bytes, limit.rlim_max);
-  if (::setrlimit(RLIMIT_AS, &limit) != 0)
-    throw_system(ErrorKind::internal, "cannot set the memory limit", errno);
 }
 
 void forbid_core_dumps() {

@@ -110,7 +110,6 @@ CompressOptions make_options(const Invocation& invocation) {
   options.allow_symlinks = arguments.has("allow-symlinks");
   options.fail_on_nan = arguments.has("fail-on-nan");
   options.threads = invocation.common.threads;
-  options.max_memory = invocation.common.max_memory;
   if (const std::string* seed = arguments.value("seed"))
     options.seed = OptionValue{kName, "seed", *seed}.integer(0, UINT64_MAX);
   set_goal(invocation, options);

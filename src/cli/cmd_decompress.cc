@@ -34,7 +34,6 @@ DecompressOptions make_options(const Invocation& invocation) {
   options.external = arguments.has("external-data");
   options.overwrite = arguments.has("overwrite");
   options.threads = invocation.common.threads;
-  options.max_memory = invocation.common.max_memory;
   if (options.output.empty()) throw Error(ErrorKind::usage, "no output given", help_hint(kName));
   if (options.external && options.output == "-")
     throw Error(ErrorKind::usage, "external data cannot go to standard output", help_hint(kName));

@@ -51,7 +51,7 @@ const std::vector<OptionSpec>& common_options() {
        .letter = 'j',
        .value = "N",
        .help = "worker threads, 0 to 1024; 0: one a processor"},
-      {.name = "max-memory", .value = "BYTES", .help = "fail rather than use more address space, e.g. 2GiB"},
+      {.name = "max-memory", .value = "BYTES", .help = "fail rather than use more memory, e.g. 2GiB"},
       {.name = "log-level", .value = "LEVEL", .help = "error, warn, info or debug"},
       {.name = "log-format", .value = "FORMAT", .help = "text or json (one object a line)"},
   };
@@ -95,7 +95,7 @@ Common set_up(std::string_view command, const Arguments& arguments, const Config
   if (const std::string* text = arguments.value("max-memory"))
     common.max_memory = OptionValue{command, "max-memory", *text}.bytes();
   set_up_log(arguments, config, common);
-  if (common.max_memory > 0) base::limit_address_space(common.max_memory);
+  if (common.max_memory > 0) base::limit_heap(common.max_memory);
   return common;
 }
 

@@ -113,7 +113,6 @@ class Outputs {
 
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
-  if (options.max_memory != 0) base::limit_address_space(options.max_memory);
   const model::Model model = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
   check_paths(options, model);
 

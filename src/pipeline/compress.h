@@ -31,7 +31,6 @@ struct CompressOptions {
   std::uint64_t min_size = 0;  // elements; smaller weights stay exact
   std::uint64_t seed = 0;
   unsigned threads = 0;           // 0 = all
-  std::uint64_t max_memory = 0;   // 0 = no limit
   bool dry_run = false;           // everything but the output
   std::string plan_out, plan_in;  // the plan as JSON
   bool allow_symlinks = false;

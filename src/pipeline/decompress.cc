@@ -75,7 +75,6 @@ void check_options(const DecompressOptions& options) {
 DecompressReport decompress(const DecompressOptions& options, base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   check_options(options);
-  if (options.max_memory != 0) base::limit_address_space(options.max_memory);
   base::InputFile file = base::InputFile::open(options.input);
   if (options.output != "-" && file.is_same_file(options.output))
     throw Error(ErrorKind::usage, "output " + base::quoted(options.output) + " is the input itself",

@@ -16,7 +16,6 @@ struct DecompressOptions {
   std::string dtype = "original";  // original, f32, f16: of the safetensors that --layers writes
   std::string layers;              // PATTERN: only these weights, as safetensors; empty = the whole model
   unsigned threads = 0;
-  std::uint64_t max_memory = 0;
   bool external = false;   // weights of the ONNX file in an external data file beside it
   bool overwrite = false;  // external data files that exist already may be replaced
 };

@@ -213,7 +213,7 @@ def test_a_full_standard_output_is_an_error(tt_path, environment, model, tmp_pat
 
 
 def test_more_memory_than_allowed_is_a_resource_limit(tt, model):
-    result = tt("compress", model, "-o", "x.tt", "--max-memory", "4MiB")
+    result = tt("compress", model, "-o", "x.tt", "--max-memory", "1MiB")
     check_error(result, 65)
 
 

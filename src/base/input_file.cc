@@ -114,6 +114,15 @@ InputFile InputFile::open_beneath(const std::string& folder, const std::string& 
   return InputFile(std::move(state));
 }
 
+InputFile InputFile::from_descriptor(int descriptor, std::string name) {
+  auto state = std::make_unique<State>();
+  state->name = std::move(name);
+  Fd copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) throw_system(ErrorKind::not_found, "cannot read " + quoted(state->name), errno);
+  state->take(std::move(copy));
+  return InputFile(std::move(state));
+}
+
 InputFile InputFile::from_bytes(Bytes bytes, std::string name) {
   auto state = std::make_unique<State>();
   state->name = std::move(name);

@@ -23,6 +23,8 @@ class InputFile {
   // not_found.
   static InputFile open_beneath(const std::string& folder, const std::string& location,
                                 bool allow_symlinks = false);
+  // Reads from an open regular file that somebody else keeps; the descriptor is duplicated.
+  static InputFile from_descriptor(int descriptor, std::string name);
   // Bytes in memory behave as a file (tests, nested formats).
   static InputFile from_bytes(Bytes bytes, std::string name);
 

@@ -254,6 +254,10 @@ void OutputFile::read(std::uint64_t offset, std::span<std::uint8_t> out) const {
   if (error != 0 || done < out.size()) fail_to_write(state_->path, error != 0 ? error : EIO);
 }
 
+InputFile OutputFile::reopen() const {
+  return InputFile::from_descriptor(state_->data.get(), state_->path);
+}
+
 void OutputFile::commit() {
   State& state = *state_;
   if (state.committed) throw Error(ErrorKind::internal, "second commit of " + quoted(state.path));

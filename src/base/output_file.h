@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/input_file.h"
 
 namespace tt::base {
 
@@ -31,6 +32,8 @@ class OutputFile {
   // Reads back what was written (verification before publication).
   void read(std::uint64_t offset, std::span<std::uint8_t> out) const;
   std::uint64_t size() const;
+  // What was written so far, as an input.
+  InputFile reopen() const;
   // fsync, rename, fsync of the folder. Errors: write_failed; the old file is then still in place.
   void commit();
 

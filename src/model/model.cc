@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "model/external_data.h"
 #include "model/onnx_walk.h"
 #include "model/roles.h"
@@ -124,6 +125,15 @@ Skeleton Model::inline_skeleton() const {
     return exact_skeleton();
   }
   return cut_inline(state_->onnx, state_->files, state_->weights, state_->of_tensor);
+}
+
+Skeleton Model::external_skeleton(const std::string& location) const {
+  const bool plain = !location.empty() && location.front() != '.' && location.find('/') == std::string::npos;
+  if (state_->format == FileFormat::safetensors || state_->files.size() > 1 || !plain) {
+    throw Error(ErrorKind::usage, "external data in " + base::quoted(location) + " is not possible for this model",
+                "it needs an ONNX model with inline weights and a plain file name");
+  }
+  return cut_external(state_->onnx, state_->files, state_->weights, state_->of_tensor, location);
 }
 
 }  // namespace tt::model

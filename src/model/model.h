@@ -20,6 +20,9 @@ namespace tt::model {
 
 inline constexpr std::uint64_t kMinWeightElements = 16;
 
+// Smaller payloads stay inline; larger ones start where a runtime can map them.
+inline constexpr std::uint64_t kExternalBytes = 1024, kExternalAlignment = 4096;
+
 enum class FileFormat { onnx, safetensors };
 
 // A matrix that gives query, key and value in one (fused projection) counts as attention_v, the most
@@ -128,6 +131,10 @@ class Model {
   // that is above 2 GB (protobuf's limit); then exact_skeleton() is the one to use. The same as
   // exact_skeleton() where nothing is to be changed.
   Skeleton inline_skeleton() const;
+  // Two files: payloads of inline initializers of at least kExternalBytes move to `location`, each at a multiple of kExternalAlignment.
+  // Constant nodes keep theirs (runtimes expect it). Errors: usage for a safetensors file, a model with external data already, or a
+  // location that is not a plain file name.
+  Skeleton external_skeleton(const std::string& location) const;
 
  private:
   struct State;

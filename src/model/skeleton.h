@@ -16,4 +16,8 @@ bool needs_inlining(const std::vector<SourceFile>& files, const std::vector<Weig
 Skeleton cut_inline(const Onnx& onnx, const std::vector<SourceFile>& files,
                     const std::vector<Weight>& weights, const std::vector<std::uint32_t>& of_tensor);
 
+// Moves the payloads of inline initializers to a second file.
+Skeleton cut_external(const Onnx& onnx, const std::vector<SourceFile>& files, const std::vector<Weight>& weights,
+                      const std::vector<std::uint32_t>& of_tensor, const std::string& location);
+
 }  // namespace tt::model

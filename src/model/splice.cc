@@ -59,4 +59,17 @@ void SkeletonBuilder::add_file(std::uint32_t file, const std::vector<Edit>& edit
   literal_ = 0;
 }
 
+void SkeletonBuilder::add_payload_file(const std::string& location, const std::vector<std::uint32_t>& weights,
+                                       const std::vector<std::uint64_t>& sizes, std::uint64_t alignment) {
+  SkeletonFile& out = skeleton_.files.emplace_back();
+  out.location = location;
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::uint64_t padding = (alignment - at % alignment) % alignment;
+    skeleton_.literals.insert(skeleton_.literals.end(), padding, 0);
+    out.pieces.push_back({padding, weights[i], PayloadForm::flat});
+    at += padding + sizes[i];
+  }
+}
+
 }  // namespace tt::model

@@ -39,6 +39,9 @@ class SkeletonBuilder {
   explicit SkeletonBuilder(const std::vector<SourceFile>& files) : files_(files) {}
   // File `file` with `edits` (ascending, not overlapping).
   void add_file(std::uint32_t file, const std::vector<Edit>& edits);
+  // A further file that holds `weights` in order, each at a multiple of `alignment`, zeros between them.
+  void add_payload_file(const std::string& location, const std::vector<std::uint32_t>& weights,
+                        const std::vector<std::uint64_t>& sizes, std::uint64_t alignment);
   Skeleton take() { return std::move(skeleton_); }
 
  private:

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -34,22 +33,46 @@ void commit_all(std::vector<base::OutputFile>& outs) {
   outs[0].commit();
 }
 
+std::vector<base::OutputFile> open_outputs(const std::vector<std::string>& paths) {
+  std::vector<base::OutputFile> outs;
+  for (const std::string& path : paths) outs.push_back(base::OutputFile::create(path));
+  return outs;
+}
+
+void publish(std::vector<base::OutputFile>& outs, const DecompressOptions& options,
+             DecompressReport& report) {
+  refuse_other_content(outs, options.overwrite);
+  report.output_sha256 = sha256_of(outs[0]);
+  for (const base::OutputFile& out : outs) {
+    report.bytes_out += out.size();
+    report.files.push_back(out.path());
+  }
+  commit_all(outs);
+}
+
 void decompress_model(const container::Container& container, const DecompressOptions& options,
                       unsigned threads, base::Progress& progress, DecompressReport& report) {
   const container::Manifest& manifest = container.manifest();
   const model::Placement placement = placement_of(container);
-  const std::vector<std::string> paths = output_paths(manifest, options.output);
-  std::vector<base::OutputFile> outs;
-  for (const std::string& path : paths) outs.push_back(base::OutputFile::create(path));
+  std::vector<base::OutputFile> outs = open_outputs(output_paths(manifest.files, options.output));
   restore_files(container, placement, outs, threads, progress);
   if (manifest.exact) check_exact(manifest, outs);
-  refuse_other_content(outs, options.overwrite);
   report.exact = manifest.exact;
-  report.output_sha256 = sha256_of(outs[0]);
-  report.bytes_out =
-      std::accumulate(placement.file_sizes.begin(), placement.file_sizes.end(), std::uint64_t{0});
-  report.files = paths;
-  commit_all(outs);
+  publish(outs, options, report);
+}
+
+// --external-data: the model with inline weights is restored beside the output, under a temporary name, and
+// then split in two.
+void decompress_external(const container::Container& container, const DecompressOptions& options,
+                         unsigned threads, base::Progress& progress, DecompressReport& report) {
+  std::vector<base::OutputFile> whole = open_outputs({options.output + ".inline"});
+  restore_files(container, placement_of(container), whole, threads, progress);
+  const model::Model model = model::Model::open(whole[0].reopen(), ".");
+  const std::string location = std::filesystem::path(options.output).filename().string() + ".data";
+  const model::Skeleton skeleton = model.external_skeleton(location);
+  std::vector<base::OutputFile> outs = open_outputs(output_paths(skeleton.files, options.output));
+  split_model(model, skeleton, outs);
+  publish(outs, options, report);
 }
 
 void decompress_layers(const container::Container& container, const DecompressOptions& options,
@@ -66,6 +89,9 @@ void decompress_layers(const container::Container& container, const DecompressOp
 void check_options(const DecompressOptions& options) {
   if (options.form != "dense")
     throw Error(ErrorKind::usage, "unknown form " + base::quoted(options.form), "use --form dense");
+  if (options.external && (options.output == "-" || !options.layers.empty()))
+    throw Error(ErrorKind::usage, "--external-data needs an output file and a whole model",
+                "name an output file, and no --layers");
   if (options.layers.empty() && options.dtype != "original")
     throw Error(ErrorKind::usage, "--dtype goes with --layers", "a whole model keeps the types of its graph");
 }
@@ -86,10 +112,12 @@ DecompressReport decompress(const DecompressOptions& options, base::Progress& pr
   report.bytes_in = file.size();
   const container::Container container = container::Container::open(std::move(file));
   const unsigned threads = options.threads == 0 ? base::default_threads() : options.threads;
-  if (options.layers.empty())
-    decompress_model(container, options, threads, progress, report);
-  else
+  if (!options.layers.empty())
     decompress_layers(container, options, threads, progress, report);
+  else if (options.external && container.manifest().files.size() == 1)
+    decompress_external(container, options, threads, progress, report);
+  else
+    decompress_model(container, options, threads, progress, report);
 
   report.peak_rss_bytes = base::peak_rss_bytes();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

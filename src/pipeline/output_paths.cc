@@ -58,24 +58,25 @@ void make_folders(fs::path folder, const std::string& location) {
 
 }  // namespace
 
-std::vector<std::string> output_paths(const container::Manifest& manifest, const std::string& output) {
+std::vector<std::string> output_paths(const std::vector<model::SkeletonFile>& files,
+                                      const std::string& output) {
   std::vector<std::string> paths{output};
-  if (manifest.files.size() > 1 && output == "-")
+  if (files.size() > 1 && output == "-")
     throw Error(ErrorKind::usage, "the model has external data files and cannot go to standard output",
                 "name an output file");
   const fs::path folder = fs::path(output).parent_path();
   std::set<std::string> taken{fs::path(output).filename().string()};
-  for (std::size_t i = 1; i < manifest.files.size(); ++i) {
-    const std::string& location = manifest.files[i].location;
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    const std::string& location = files[i].location;
     check_location(location);
     if (!taken.insert(location).second)
       throw Error(ErrorKind::usage,
                   "the model's external data file " + base::quoted(location) + " has the name of the output",
                   "choose another output name");
   }
-  for (std::size_t i = 1; i < manifest.files.size(); ++i) {
-    make_folders(folder.empty() ? fs::path(".") : folder, manifest.files[i].location);
-    paths.push_back((folder / manifest.files[i].location).string());
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    make_folders(folder.empty() ? fs::path(".") : folder, files[i].location);
+    paths.push_back((folder / files[i].location).string());
   }
   return paths;
 }

@@ -1,5 +1,7 @@
 #include "pipeline/restore.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/text.h"
@@ -62,7 +64,35 @@ class LiteralWriter {
   std::uint64_t position_ = 0;
 };
 
+void allocate_all(const model::Placement& placement, std::vector<base::OutputFile>& outs) {
+  for (std::size_t i = 0; i < outs.size(); ++i) outs[i].allocate(placement.file_sizes[i]);
+}
+
+void copy_range(const base::InputFile& from, const model::Place& place, const model::Target& target,
+                base::OutputFile& out) {
+  base::Bytes buffer(1 << 20);
+  for (std::uint64_t done = 0; done < place.length;) {
+    const std::size_t length =
+        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), place.length - done));
+    from.read(place.offset + done, std::span(buffer).first(length));
+    out.write(target.offset + done, base::ByteView(buffer).first(length));
+    done += length;
+  }
+}
+
 }  // namespace
+
+void split_model(const model::Model& model, const model::Skeleton& skeleton,
+                 std::vector<base::OutputFile>& outs) {
+  std::vector<std::uint64_t> sizes;
+  for (const model::Weight& weight : model.weights()) sizes.push_back(weight.place.length);
+  const model::Placement placement = model::place_pieces(skeleton.files, skeleton.literals.size(), sizes);
+  allocate_all(placement, outs);
+  LiteralWriter(placement.literals, outs)(skeleton.literals);
+  for (std::size_t i = 0; i < model.weights().size(); ++i)
+    for (const model::Target& target : placement.weights[i])
+      copy_range(model.files()[0].file, model.weights()[i].place, target, outs[target.file]);
+}
 
 model::Placement placement_of(const container::Container& container) {
   const container::Manifest& manifest = container.manifest();
@@ -84,7 +114,7 @@ void decode_weight(const container::Container& container, std::size_t index, con
 void restore_files(const container::Container& container, const model::Placement& placement,
                    std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress) {
   container.check_skeleton();
-  for (std::size_t i = 0; i < outs.size(); ++i) outs[i].allocate(placement.file_sizes[i]);
+  allocate_all(placement, outs);
   LiteralWriter literals(placement.literals, outs);
   container.read_literals([&](base::ByteView piece) { literals(piece); });
   const auto& weights = container.manifest().weights;

@@ -200,6 +200,33 @@ def test_external_data_becomes_inline_and_restores_in_its_place(tt_path, data, t
     assert not any(t.external_data for t in onnx.load(str(tmp_path / "x.onnx")).graph.initializer)
 
 
+@pytest.mark.parametrize("name", ["ppocr_cls.onnx", "super_resolution.onnx", "unitree_velocity/policy.onnx"])
+def test_external_data_on_request(tt_path, data, tmp_path, name):
+    import onnx
+    model, inline, split = data / name, tmp_path / "i.onnx", tmp_path / "s.onnx"
+    run(tt_path, "compress", model, "-o", tmp_path / "x.tt", "--target-ratio", "0.4")
+    run(tt_path, "decompress", tmp_path / "x.tt", "-o", inline)
+    done = report(tt_path, "decompress", tmp_path / "x.tt", "-o", split, "--external-data")
+    assert done["files"] == [str(split), str(split) + ".data"]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    proto = onnx.load(str(split), load_external_data=False)
+    moved = [t for t in proto.graph.initializer if t.external_data]
+    assert all({e.key for e in t.external_data} == {"location", "offset", "length"} for t in moved)
+    assert bool(moved) == bool([t for t in onnx.load(str(inline)).graph.initializer if len(t.raw_data) >= 1024])
+    assert all(len(t.raw_data) < 1024 or t.data_type not in (1, 10, 11, 16) for t in proto.graph.initializer)
+    onnx.checker.check_model(str(split))
+    for a, b in zip(models.outputs_of(inline, model.stem), models.outputs_of(split, model.stem)):
+        assert np.array_equal(a, b)
+
+
+def test_external_data_of_what_has_no_graph_is_a_usage_error(tt_path, tmp_path):
+    from safetensors.numpy import save_file
+    save_file({"w": np.random.default_rng(0).normal(size=(200, 200)).astype(np.float32)}, tmp_path / "m.safetensors")
+    run(tt_path, "compress", tmp_path / "m.safetensors", "-o", tmp_path / "x.tt", "--lossless")
+    report(tt_path, "decompress", tmp_path / "x.tt", "-o", tmp_path / "y.safetensors", "--external-data", status=64)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.safetensors", "x.tt"]
+
+
 def test_an_existing_data_file_with_other_content_is_kept(tt_path, data, tmp_path):
     model = data / "unitree_velocity" / "policy.onnx"
     run(tt_path, "compress", model, "-o", tmp_path / "x.tt", "--lossless")

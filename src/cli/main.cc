@@ -1,5 +1,9 @@
 // The program `tt`: arguments in, exit status out.
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -16,6 +20,15 @@ bool wants_json(const std::vector<std::string>& arguments) {
   return std::find(arguments.begin(), end, "--json") != end;
 }
 
+// OpenBLAS starts a thread when it is loaded; if a limit (`ulimit -v`) keeps that thread from getting its
+// buffer it tries for ever, and an ordinary exit would wait for it.
+int leave(int status) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return status;
+  std::fflush(stderr);
+  std::quick_exit(status);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -24,8 +37,8 @@ int main(int argc, char** argv) {
   try {
     tt::base::install_signal_handlers();
     tt::cli::run_tt(arguments);
-    return 0;
+    return leave(0);
   } catch (...) {
-    return tt::cli::report_error(tt::cli::as_error(std::current_exception()), wants_json(arguments));
+    return leave(tt::cli::report_error(tt::cli::as_error(std::current_exception()), wants_json(arguments)));
   }
 }

@@ -217,6 +217,15 @@ def test_more_memory_than_allowed_is_a_resource_limit(tt, model):
     check_error(result, 65)
 
 
+def test_a_small_address_space_does_not_keep_the_program_from_ending(tt_path, environment, model, tmp_path):
+    """Under `ulimit -v` a thread of OpenBLAS waits for memory for ever; leaving must not wait for that thread."""
+    done = subprocess.run(["bash", "-c", f"ulimit -v 150000; exec '{tt_path}' inspect model.onnx"], capture_output=True, timeout=30,
+                          env=environment, cwd=tmp_path)
+    if b"AddressSanitizer" in done.stderr or b"ThreadSanitizer" in done.stderr:
+        pytest.skip("a sanitizer needs the whole address space")
+    assert done.returncode == 0
+
+
 def test_options_may_stand_anywhere(tt, model, tmp_path):
     lines = [["--lossless", "compress", "-o", "a.tt", "model.onnx"], ["-o", "a.tt", "compress", "model.onnx", "--lossless"],
              ["compress", "model.onnx", "-oa.tt", "--lossless"], ["compress", "--output=a.tt", "--lossless", "--", "model.onnx"],

@@ -2,16 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace tt::base {
 
 std::uint64_t peak_rss_bytes();
 // Bytes that operator new has given out and not got back.
 std::uint64_t heap_bytes();
-// From now on operator new throws std::bad_alloc (reported as resource_limit) rather than let heap_bytes() exceed `bytes`.
-// Not RLIMIT_AS: OpenBLAS reserves 128 MiB of address space a thread and waits forever if it cannot have them. Memory that
-// libraries take by malloc is not counted. Without effect under AddressSanitizer and ThreadSanitizer, which own the heap.
+// From now on operator new throws std::bad_alloc (reported as resource_limit) rather than let heap_bytes()
+// exceed `bytes`. Not RLIMIT_AS: OpenBLAS reserves 128 MiB of address space a thread and waits forever if it
+// cannot have them. Memory that libraries take by malloc is not counted. Without effect under
+// AddressSanitizer and ThreadSanitizer, which own the heap.
 void limit_heap(std::uint64_t bytes);
+// What a limit of the address space (ulimit -v) still leaves; nothing if there is no limit.
+std::optional<std::uint64_t> address_space_left();
 // No core dumps and no ptrace: keys and weights stay in the process.
 void forbid_core_dumps();
 

@@ -41,6 +41,7 @@ CompressJob::CompressJob(const model::Model& model, const CompressOptions& optio
       progress_(progress),
       threads_(options.threads == 0 ? base::default_threads() : options.threads),
       selection_(select_weights(model, options, lossless)) {
+  tensor::check_address_space(threads_);
   if (!lossless && !options.plan_in.empty()) apply_plan_file(options.plan_in, model, selection_);
   const model::Skeleton skeleton = skeleton_of(model, lossless);
   keep_varints_exact(skeleton, selection_.options);

@@ -13,4 +13,9 @@ void use_one_blas_thread();
 // families.
 std::string blas_core_name();
 
+// OpenBLAS takes a buffer of 128 MiB of address space for every thread that calls it, and waits forever if it
+// cannot have it. Errors: resource_limit if a limit of the address space (ulimit -v) does not leave that room
+// for `threads` threads.
+void check_address_space(unsigned threads);
+
 }  // namespace tt::tensor

@@ -226,6 +226,16 @@ def test_a_small_address_space_does_not_keep_the_program_from_ending(tt_path, en
     assert done.returncode == 0
 
 
+def test_compress_names_an_address_space_that_is_too_small(tt_path, environment, model, tmp_path):
+    done = subprocess.run(["bash", "-c", f"ulimit -v 150000; exec '{tt_path}' compress model.onnx -o x.tt"], capture_output=True,
+                          timeout=30, env=environment, cwd=tmp_path)
+    if b"AddressSanitizer" in done.stderr or b"ThreadSanitizer" in done.stderr:
+        pytest.skip("a sanitizer needs the whole address space")
+    assert done.returncode == 65
+    assert b"address space" in done.stderr and b"ulimit -v" in done.stderr
+    assert not (tmp_path / "x.tt").exists()
+
+
 def test_options_may_stand_anywhere(tt, model, tmp_path):
     lines = [["--lossless", "compress", "-o", "a.tt", "model.onnx"], ["-o", "a.tt", "compress", "model.onnx", "--lossless"],
              ["compress", "model.onnx", "-oa.tt", "--lossless"], ["compress", "--output=a.tt", "--lossless", "--", "model.onnx"],

@@ -49,27 +49,52 @@ Candidate measure(const codec::WeightData& weight, const Encoding& encoding) {
   return {encoding, bytes, error * error, error};
 }
 
+// Candidates of the weight as float32. What f64 elements lose on the way there is added to every error; where
+// one is too large for float32 there are none.
+template <typename Price>
+std::vector<Candidate> through_float(const codec::WeightData& weight, const Price& price) {
+  const std::vector<float> values = weight.values();
+  const double narrowing = narrowing_error(weight, values);
+  if (!std::isfinite(narrowing)) return {};
+  std::vector<Candidate> candidates = price(values);
+  if (narrowing == 0) return candidates;
+  for (Candidate& candidate : candidates) {
+    candidate.loss += narrowing * narrowing;
+    candidate.relative_error = std::sqrt(candidate.loss);
+  }
+  return candidates;
+}
+
 // --tensor: one encoding; ranks and modes that it leaves open are searched.
 std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceOptions& options) {
   Encoding encoding = *options.fixed;
   if (encoding.format == Format::lowrank && encoding.rank == 0)
-    return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype});
+    return through_float(weight, [&](std::span<const float> values) {
+      return price_low_rank(weight.layout, values, options, {encoding.dtype});
+    });
   if (encoding.format == Format::tt && encoding.modes.empty())
     encoding.modes = tensor::balanced_modes(weight.layout.rows, weight.layout.cols);
   if (encoding.format == Format::tt && encoding.ranks.empty())
-    return price_tensor_train(weight.layout, weight.values(), encoding.modes, options, {encoding.dtype});
+    return through_float(weight, [&](std::span<const float> values) {
+      return price_tensor_train(weight.layout, values, encoding.modes, options, {encoding.dtype});
+    });
   return {measure(weight, encoding)};
 }
 
 std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOptions& options) {
   std::vector<Candidate> candidates = price_exact(weight);
   if (options.freedom == Freedom::exact) return candidates;
-  const std::vector<float> values = weight.values();
-  if (options.freedom == Freedom::values || options.method == Method::automatic) {
-    append(candidates, price_halves(values, options.min_mantissa));
-    append(candidates, price_rounded(weight));
-  }
-  if (options.freedom == Freedom::matrix) append(candidates, price_factors(weight.layout, values, options));
+  const bool single_values = options.freedom == Freedom::values || options.method == Method::automatic;
+  // First, because it needs a copy of the weight too.
+  std::vector<Candidate> rounded = single_values ? price_rounded(weight) : std::vector<Candidate>{};
+  append(candidates, through_float(weight, [&](std::span<const float> values) {
+           std::vector<Candidate> found;
+           if (single_values) append(found, price_halves(values, options.min_mantissa));
+           if (options.freedom == Freedom::matrix)
+             append(found, price_factors(weight.layout, values, options));
+           return found;
+         }));
+  append(candidates, std::move(rounded));
   return candidates;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "tensor/matrix.h"
@@ -35,12 +36,17 @@ struct Anchor {
   double bytes = 0, squared_error = 0;
 };
 
+// The certificate's own measure, in double for f64: what is predicted as exact must be exact.
+double payload_error(const codec::WeightData& weight, base::Bytes payload) {
+  const std::vector<codec::Core> cores{{{weight.layout.dtype, weight.layout.shape}, std::move(payload)}};
+  return codec::relative_error(weight, {.format = Format::raw}, codec::MemoryCores(cores));
+}
+
 Anchor measure(const codec::WeightData& weight, unsigned bits) {
-  const codec::WeightData rounded = codec::round_mantissa(weight, bits);
-  const std::vector<float> before = weight.values(), after = rounded.values();
-  const double norm = tensor::squared_norm(before);
-  return {bits, static_cast<double>(codec::estimate_lossless(rounded)),
-          norm > 0 ? tensor::squared_distance(before, after) / norm : 0};
+  codec::WeightData rounded = codec::round_mantissa(weight, bits);
+  const auto bytes = static_cast<double>(codec::estimate_lossless(rounded));
+  const double error = payload_error(weight, std::move(rounded.payload));
+  return {bits, bytes, error * error};
 }
 
 Candidate between(const Anchor& low, const Anchor& high, unsigned bits) {
@@ -68,6 +74,13 @@ std::vector<unsigned> anchor_bits(DType dtype) {
 
 }  // namespace
 
+double narrowing_error(const codec::WeightData& weight, std::span<const float> values) {
+  if (weight.layout.dtype != DType::f64) return 0;
+  base::Bytes payload(weight.payload.size());
+  tensor::from_float(DType::f64, values, payload);
+  return payload_error(weight, std::move(payload));
+}
+
 std::vector<Candidate> price_halves(std::span<const float> values, unsigned fewest) {
   std::vector<Candidate> candidates;
   if (!fits_half(values)) return candidates;
@@ -87,7 +100,10 @@ std::vector<Candidate> price_rounded(const codec::WeightData& weight) {
   try {
     const std::vector<unsigned> bits = anchor_bits(weight.layout.dtype);
     std::vector<Anchor> anchors;
-    for (unsigned count : bits) anchors.push_back(measure(weight, count));
+    for (unsigned count : bits) {
+      anchors.push_back(measure(weight, count));
+      if (!std::isfinite(anchors.back().squared_error)) return {};  // f64 whose squares overflow
+    }
     for (std::size_t i = 0; i + 1 < anchors.size(); ++i)
       for (unsigned count = bits[i] + (i > 0); count <= bits[i + 1]; ++count)
         candidates.push_back(between(anchors[i], anchors[i + 1], count));

@@ -43,6 +43,12 @@ bool is_product_of_two(std::string_view op) {
   return one_of(op, {"MatMul", "FusedMatMul", "Einsum"});
 }
 
+// Operators that hold the whole attention: of ONNX (opset 23), and of ONNX Runtime.
+bool is_attention(std::string_view op) {
+  return one_of(op, {"Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedAttention",
+                     "PackedMultiHeadAttention", "DecoderMaskedMultiHeadAttention"});
+}
+
 class Finder {
  public:
   explicit Finder(const Layers& layers)
@@ -53,6 +59,7 @@ class Finder {
     std::uint32_t count = static_cast<std::uint32_t>(roles_.size());
     for (std::uint32_t n = 0; n < count; ++n) {
       if (values_.op(n) == "Softmax") find_attention(n);
+      if (is_attention(values_.op(n))) find_fused_attention(n);
     }
     for (std::uint32_t n = 0; has_attention_ && n < count; ++n) {
       if (layers_.is_dense(n) && roles_[n] == Role::dense) find_feed_forward(n);
@@ -140,8 +147,24 @@ class Finder {
       bool weights = !nodes_before(value, is_score_op, [&](std::uint32_t n) { return n == softmax; }).empty();
       if (!weights) set_only(layers_before(value, is_head_op), Role::attention_v);
     }
+    find_output_projection(mix);
+  }
+
+  void find_output_projection(std::uint32_t mix) {
     auto layer = [&](std::uint32_t n) { return layers_.matrix(n) != kNone; };
     set_only(nodes_after(values_.output(values_.node(mix), 0), is_merge_op, layer), Role::attention_out);
+  }
+
+  // Query, key and value are inputs 0 to 2 unless the operator has the projections' weight itself.
+  void find_fused_attention(std::uint32_t attention) {
+    has_attention_ = true;
+    if (layers_.matrix(attention) == kNone) {
+      const Node& node = values_.node(attention);
+      set_only(layers_before(values_.input(node, 0), is_head_op), Role::attention_q);
+      set_only(layers_before(values_.input(node, 1), is_head_op), Role::attention_k);
+      set_only(layers_before(values_.input(node, 2), is_head_op), Role::attention_v);
+    }
+    find_output_projection(attention);
   }
 
   struct Branch {

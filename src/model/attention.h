@@ -11,10 +11,11 @@ namespace tt::model {
 // The finer role of every dense node (Role::dense where the structure does not say), by node.
 //
 // Attention: MatMul(q, k) of two activations, then Softmax, then MatMul with v, then the dense node of the
-// output. One dense node that gives q and k, or all three (Split of a fused projection), counts as
-// attention.v, the most sensitive of them. Feed-forward (only in models with attention): dense, activation,
-// dense; with a product of two branches (SwiGLU) the branch with the activation is the gate. Head: the last
-// dense node before an output of the main graph.
+// output; or one operator for all of this (Attention, MultiHeadAttention, ...). One dense node that gives q
+// and k, or all three (Split of a fused projection), counts as attention.v, the most sensitive of them.
+// Feed-forward (only in models with attention): dense, activation, dense; with a product of two branches
+// (SwiGLU) the branch with the activation is the gate. Head: the last dense node before an output of the main
+// graph.
 std::vector<Role> find_blocks(const Layers& layers);
 
 }  // namespace tt::model

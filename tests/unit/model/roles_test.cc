@@ -166,5 +166,31 @@ TEST_CASE("names where there is no graph") {
   CHECK_FALSE(is_layer_role(Role::bias));
 }
 
+TEST_CASE("attention in one operator") {
+  Builder b;
+  b.node("Attention", {b.dense("x", "wq", 8, 8), b.dense("x", "wk", 8, 8), b.dense("x", "wv", 8, 8)},
+         "mixed");
+  const std::string out = b.dense("mixed", "wo", 8, 8);
+  b.node("Gelu", {b.dense(out, "up", 8, 16)}, "active");
+  b.node("Add", {b.dense("active", "down", 16, 8), out}, "sum");
+  const Roles roles = b.roles("sum");
+  CHECK(roles.at("wq") == "attention.q");
+  CHECK(roles.at("wk") == "attention.k");
+  CHECK(roles.at("wv") == "attention.v");
+  CHECK(roles.at("wo") == "attention.out");
+  CHECK(roles.at("up") == "ffn.up");
+  CHECK(roles.at("down") == "ffn.down");
+}
+
+TEST_CASE("attention with the projections' weight inside") {
+  Builder b;
+  const std::string before = b.dense("x", "before", 8, 8);
+  b.node("Attention", {before, b.weight("qkv", {8, 24}), b.weight("qkv.b", {24})}, "mixed");
+  const Roles roles = b.roles(b.dense("mixed", "wo", 8, 8));
+  CHECK(roles.at("before") == "dense");
+  CHECK(roles.at("qkv") == "attention.v");
+  CHECK(roles.at("qkv.b") == "bias");
+}
+
 }  // namespace
 }  // namespace tt::model::test

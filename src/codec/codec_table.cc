@@ -89,26 +89,40 @@ base::Bytes decode_all(const WeightLayout& layout, const Encoding& encoding, con
 
 namespace {
 
-// Sums of squares over pieces of a payload, in double; f64 elements are taken as they are.
+// Sums of squares over pieces of a payload: in double, and in the wider range of long double for f64, where
+// squares of values that double still holds would vanish or overflow.
 struct ErrorSums {
   double error = 0, norm = 0;
+  long double wide_error = 0, wide_norm = 0;
   bool identical = true;
 
   void add(tensor::DType dtype, base::ByteView original, base::ByteView decoded) {
     identical &= std::equal(original.begin(), original.end(), decoded.begin(), decoded.end());
+    if (dtype == tensor::DType::f64) return add_wide(original, decoded);
     const std::uint64_t size = tensor::element_size(dtype);
     std::vector<float> a(original.size() / size), b(a.size());
-    if (dtype != tensor::DType::f64) {
-      tensor::to_float(dtype, original, a);
-      tensor::to_float(dtype, decoded, b);
-    }
+    tensor::to_float(dtype, original, a);
+    tensor::to_float(dtype, decoded, b);
     for (std::size_t i = 0; i < a.size(); ++i) {
-      const bool wide = dtype == tensor::DType::f64;
-      const double x = wide ? base::load_le<double>(original.data() + 8 * i) : static_cast<double>(a[i]);
-      const double y = wide ? base::load_le<double>(decoded.data() + 8 * i) : static_cast<double>(b[i]);
-      error += (x - y) * (x - y);
+      const double x = a[i], difference = x - double{b[i]};
+      error += difference * difference;
       norm += x * x;
     }
+  }
+
+  void add_wide(base::ByteView original, base::ByteView decoded) {
+    for (std::size_t at = 0; at < original.size(); at += 8) {
+      const long double x = base::load_le<double>(original.data() + at);
+      const long double difference = x - base::load_le<double>(decoded.data() + at);
+      wide_error += difference * difference;
+      wide_norm += x * x;
+    }
+  }
+
+  double relative() const {
+    if (identical || (error == 0 && wide_error == 0)) return 0;
+    if (norm == 0 && wide_norm == 0) return 1;
+    return wide_norm != 0 ? static_cast<double>(std::sqrt(wide_error / wide_norm)) : std::sqrt(error / norm);
   }
 };
 
@@ -122,8 +136,7 @@ double relative_error(const WeightData& original, const Encoding& encoding, cons
         sums.add(original.layout.dtype, payload.subspan(static_cast<std::size_t>(offset), piece.size()),
                  piece);
       });
-  if (sums.identical || sums.error == 0) return 0;
-  return sums.norm == 0 ? 1 : std::sqrt(sums.error / sums.norm);
+  return sums.relative();
 }
 
 }  // namespace tt::codec

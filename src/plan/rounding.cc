@@ -100,10 +100,7 @@ std::vector<Candidate> price_rounded(const codec::WeightData& weight) {
   try {
     const std::vector<unsigned> bits = anchor_bits(weight.layout.dtype);
     std::vector<Anchor> anchors;
-    for (unsigned count : bits) {
-      anchors.push_back(measure(weight, count));
-      if (!std::isfinite(anchors.back().squared_error)) return {};  // f64 whose squares overflow
-    }
+    for (unsigned count : bits) anchors.push_back(measure(weight, count));
     for (std::size_t i = 0; i + 1 < anchors.size(); ++i)
       for (unsigned count = bits[i] + (i > 0); count <= bits[i + 1]; ++count)
         candidates.push_back(between(anchors[i], anchors[i + 1], count));

@@ -120,8 +120,9 @@ TEST_CASE("a fixed encoding is priced as it is, an open one is searched") {
 TEST_CASE("float64 is judged in double: what float32 would hide is no exact candidate") {
   std::mt19937_64 random(11);
   std::normal_distribution<double> normal;
-  // Any values, values next to halves, values that vanish in float32, values whose squares overflow.
-  for (int kind = 0; kind < 4; ++kind) {
+  // Any values, values next to halves, values that vanish in float32, values whose squares overflow or
+  // vanish in double.
+  for (int kind = 0; kind < 5; ++kind) {
     CAPTURE(kind);
     codec::WeightData weight;
     weight.layout = {tensor::DType::f64, {40, 30}, 40, 30};
@@ -131,12 +132,15 @@ TEST_CASE("float64 is judged in double: what float32 would hide is no exact cand
       if (kind == 1) value = std::round(value * 8) / 8 + 1e-12;
       if (kind == 2) value *= 1e-60;
       if (kind == 3) value *= 1e200;
+      if (kind == 4) value *= 1e-200;
       base::store_le(weight.payload.data() + 8 * i, value);
     }
     for (const auto& candidate : plan::price(weight, {})) {
       CAPTURE(codec::spec_of(candidate.encoding));
       CHECK(std::isfinite(candidate.loss));
-      if (candidate.loss == 0) CHECK(store(weight, candidate.encoding).error == 0);
+      const double error = store(weight, candidate.encoding).error;
+      CHECK(std::isfinite(error));
+      CHECK((candidate.loss == 0) == (error == 0));
     }
   }
 }

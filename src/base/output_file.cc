@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -230,9 +231,23 @@ void OutputFile::write(std::uint64_t offset, ByteView bytes) {
   state_->grow(offset + bytes.size());
 }
 
+namespace {
+
+// A file system may fill itself before it says that a reservation is too large: whoever writes beside us would
+// feel that, so the free space is asked for first.
+void check_free_space(const std::string& path, int fd, std::uint64_t bytes) {
+  struct statvfs free {};
+  if (::fstatvfs(fd, &free) != 0 || free.f_blocks == 0) return;
+  if (bytes / free.f_frsize > free.f_bavail) fail_to_write(path, ENOSPC);
+}
+
+}  // namespace
+
 void OutputFile::allocate(std::uint64_t size) {
   check_end(state_->path, 0, size);
-  if (size <= state_->size.load()) return;
+  const std::uint64_t written = state_->size.load();
+  if (size <= written) return;
+  check_free_space(state_->path, state_->data.get(), size - written);
   int result = 0;
   do {
     result = ::fallocate(state_->data.get(), 0, 0, static_cast<off_t>(size));

@@ -204,6 +204,7 @@ TEST_CASE("reserves the size and finds a full disk") {
   file.allocate(10);
   CHECK(file.size() == 100'000);
   CHECK(kind_of([&] { file.allocate(~std::uint64_t{0}); }) == ErrorKind::write_failed);
+  CHECK(kind_of([&] { file.allocate(std::uint64_t{1} << 60); }) == ErrorKind::write_failed);
   CHECK(kind_of([&] { file.write(~std::uint64_t{0} - 1, view_of("x")); }) == ErrorKind::write_failed);
   file.commit();
   CHECK(std::filesystem::file_size(scratch / "out") == 100'000);

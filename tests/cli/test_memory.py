@@ -52,9 +52,9 @@ def real(name):
 
 
 RATIO, LOSSLESS = ("--target-ratio", "0.45"), ("--lossless",)
-# Not strict: with one thread the promise is kept.
-too_much = pytest.mark.xfail(reason="the promise is broken: compress takes 618 MB of 600 with 2 threads, most of it copies "
-                             "of the largest weight while f16 encodes it")
+# Not strict: which weights are in memory together depends on timing, so the same run takes 577 or 618 MB.
+too_much = pytest.mark.xfail(reason="the promise of 600 MB is broken in most runs: compress takes 577 or 618 MB with 2 threads, "
+                             "largely copies of the largest weight")
 CASES = [pytest.param(source, goal, id=f"{name}-{kind}", marks=[too_much] if (source, goal) == (generated, RATIO) else [])
          for name, source in (("mnist_mlp", real("mnist_mlp_1024.onnx")), ("shakespeare_gpt", real("shakespeare_gpt.onnx")),
                               ("generated", generated))

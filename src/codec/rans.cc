@@ -52,6 +52,7 @@ FrequencyTable FrequencyTable::fit(std::span<const std::uint32_t> counts) {
   if (size == 0) return table;
   std::uint64_t total = 0;
   for (const std::uint32_t count : counts) total += count;
+  assert(total > 0);  // the last count that is left is not zero
   std::uint64_t sum = 0;
   for (std::size_t s = 0; s < size; ++s) {
     const std::uint64_t scaled = (static_cast<std::uint64_t>(counts[s]) * kRansTotal + total / 2) / total;

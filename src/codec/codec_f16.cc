@@ -38,12 +38,10 @@ std::uint16_t half_of_word(std::uint32_t word, unsigned bits) {
   return static_cast<std::uint16_t>((word >> 1) << (10 - bits) | (word & 1u) << 15);
 }
 
-std::vector<std::uint32_t> words_of(std::span<const float> values, unsigned bits) {
-  std::vector<std::uint32_t> words(values.size());
+void fill_words(std::span<const float> values, unsigned bits, std::span<std::uint32_t> words) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     words[i] = word_of_half(tensor::float_to_half(round_to_bits(values[i], bits)), bits);
   }
-  return words;
 }
 
 void refuse_large(std::span<const float> values, unsigned bits) {
@@ -71,11 +69,17 @@ class F16Codec final : public Codec {
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const override {
     check(weight.layout, encoding);
-    const std::vector<float> values = weight.values();
-    refuse_large(values, encoding.mantissa);
-    const std::vector<std::uint32_t> words = words_of(values, encoding.mantissa);
+    const std::uint64_t size = tensor::element_size(weight.layout.dtype);
+    std::vector<float> values;
+    const WordSource<std::uint32_t> words = [&](std::uint64_t first, std::span<std::uint32_t> block) {
+      values.resize(block.size());
+      tensor::to_float(weight.layout.dtype,
+                       base::ByteView(weight.payload).subspan(first * size, block.size() * size), values);
+      refuse_large(values, encoding.mantissa);
+      fill_words(values, encoding.mantissa, block);
+    };
     base::Bytes bytes;
-    encode_planes(scheme_of_half(encoding.mantissa), std::span<const std::uint32_t>(words), bytes);
+    encode_planes(scheme_of_half(encoding.mantissa), weight.layout.elements(), words, bytes);
     return {{{std::nullopt, {bytes.size()}}, std::move(bytes)}};
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
@@ -101,8 +105,10 @@ class F16Codec final : public Codec {
 }  // namespace
 
 std::uint64_t estimate_f16(std::span<const float> values, unsigned mantissa) {
-  const std::vector<std::uint32_t> words = words_of(values, mantissa);
-  return estimate_planes(scheme_of_half(mantissa), std::span<const std::uint32_t>(words));
+  const WordSource<std::uint32_t> words = [&](std::uint64_t first, std::span<std::uint32_t> block) {
+    fill_words(values.subspan(first, block.size()), mantissa, block);
+  };
+  return estimate_planes(scheme_of_half(mantissa), values.size(), words);
 }
 
 float round_half(float value, unsigned bits) {

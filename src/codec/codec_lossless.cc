@@ -15,15 +15,15 @@ enum class Method : std::uint8_t { raw = 0, zstd = 1, planes = 2 };
 
 // Element bits rotated left by one: exponent, mantissa, sign.
 template <typename Element, typename Word>
-std::vector<Word> rotated_words(base::ByteView payload) {
-  std::vector<Word> words(payload.size() / sizeof(Element));
-  Word* const to = words.data();
-  const std::uint8_t* const from = payload.data();
-  const std::size_t count = words.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    to[i] = std::rotl(base::load_le<Element>(from + i * sizeof(Element)), 1);
-  }
-  return words;
+WordSource<Word> rotated_words(base::ByteView payload) {
+  return [payload](std::uint64_t first, std::span<Word> block) {
+    Word* const to = block.data();
+    const std::uint8_t* const from = payload.data() + first * sizeof(Element);
+    const std::size_t count = block.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      to[i] = std::rotl(base::load_le<Element>(from + i * sizeof(Element)), 1);
+    }
+  };
 }
 
 template <typename Element, typename Word>
@@ -36,7 +36,7 @@ void restore_elements(std::span<const Word> words, std::span<std::uint8_t> paylo
   }
 }
 
-// Calls use(words) with the words of the payload in the type that fits its elements.
+// Calls use(words) with a source of the payload's words in the type that fits its elements.
 template <typename Use>
 auto with_words(const WeightData& weight, const Use& use) {
   switch (tensor::element_size(weight.layout.dtype)) {
@@ -51,8 +51,8 @@ auto with_words(const WeightData& weight, const Use& use) {
 
 std::uint64_t planes_size(const WeightData& weight) {
   const PlaneScheme scheme = scheme_of(weight.layout);
-  return with_words(weight, [&]<typename Word>(const std::vector<Word>& words) {
-    return estimate_planes(scheme, std::span<const Word>(words));
+  return with_words(weight, [&]<typename Word>(const WordSource<Word>& words) {
+    return estimate_planes(scheme, weight.layout.elements(), words);
   });
 }
 
@@ -79,8 +79,8 @@ base::Bytes encode_payload(const WeightData& weight) {
   if (weight.payload.empty()) return tagged(Method::raw, {});
   const PlaneScheme scheme = scheme_of(weight.layout);
   base::Bytes coded{static_cast<std::uint8_t>(Method::planes)};
-  with_words(weight, [&]<typename Word>(const std::vector<Word>& words) {
-    encode_planes(scheme, std::span<const Word>(words), coded);
+  with_words(weight, [&]<typename Word>(const WordSource<Word>& words) {
+    encode_planes(scheme, weight.layout.elements(), words, coded);
   });
   const base::Bytes frame = zstd_frame_if_smaller(weight, std::min(coded.size() - 1, weight.payload.size()));
   if (!frame.empty()) return tagged(Method::zstd, frame);

@@ -68,11 +68,15 @@ std::vector<std::uint32_t> distances_of(const PlaneScheme& scheme, std::size_t c
 
 // Calls use(planes, plans) for every block.
 template <typename Word, typename Use>
-void for_each_block(const PlaneScheme& scheme, std::span<const Word> words, const Use& use) {
-  for (std::uint64_t done = 0; done < words.size(); done += kBlockElements) {
-    const std::size_t count = block_size(words.size(), done);
+void for_each_block(const PlaneScheme& scheme, std::uint64_t elements, const WordSource<Word>& words,
+                    const Use& use) {
+  std::vector<Word> block;
+  for (std::uint64_t done = 0; done < elements; done += kBlockElements) {
+    const std::size_t count = block_size(elements, done);
+    block.resize(count);
+    words(done, block);
     std::vector<Plane> planes = make_planes(scheme, count);
-    split_words(scheme, words.subspan(static_cast<std::size_t>(done), count), planes);
+    split_words(scheme, std::span<const Word>(block), planes);
     const std::vector<std::uint32_t> distances = distances_of(scheme, count);
     std::vector<PlanePlan> plans;
     for (const Plane& plane : planes) {
@@ -128,24 +132,29 @@ PlaneScheme scheme_of_half(unsigned mantissa) {
 }
 
 template <typename Word>
-void encode_planes(const PlaneScheme& scheme, std::span<const Word> words, base::Bytes& out) {
-  const bool single = words.size() <= kBlockElements;
-  for_each_block(scheme, words, [&](const std::vector<Plane>& planes, const std::vector<PlanePlan>& plans) {
-    const std::size_t start = out.size();
-    if (!single) base::append_le(out, std::uint32_t{0});
-    for (std::size_t k = 0; k < planes.size(); ++k)
-      write_plane(planes[k], k == 0 ? nullptr : &planes[0], plans[k], out);
-    if (!single) base::store_le(out.data() + start, static_cast<std::uint32_t>(out.size() - start - 4));
-  });
+void encode_planes(const PlaneScheme& scheme, std::uint64_t elements, const WordSource<Word>& words,
+                   base::Bytes& out) {
+  const bool single = elements <= kBlockElements;
+  for_each_block(scheme, elements, words,
+                 [&](const std::vector<Plane>& planes, const std::vector<PlanePlan>& plans) {
+                   const std::size_t start = out.size();
+                   if (!single) base::append_le(out, std::uint32_t{0});
+                   for (std::size_t k = 0; k < planes.size(); ++k)
+                     write_plane(planes[k], k == 0 ? nullptr : &planes[0], plans[k], out);
+                   if (!single)
+                     base::store_le(out.data() + start, static_cast<std::uint32_t>(out.size() - start - 4));
+                 });
 }
 
 template <typename Word>
-std::uint64_t estimate_planes(const PlaneScheme& scheme, std::span<const Word> words) {
+std::uint64_t estimate_planes(const PlaneScheme& scheme, std::uint64_t elements,
+                              const WordSource<Word>& words) {
   std::uint64_t size = 0;
-  for_each_block(scheme, words, [&](const std::vector<Plane>&, const std::vector<PlanePlan>& plans) {
-    if (words.size() > kBlockElements) size += 4;
-    for (const PlanePlan& plan : plans) size += plan.size;
-  });
+  for_each_block(scheme, elements, words,
+                 [&](const std::vector<Plane>&, const std::vector<PlanePlan>& plans) {
+                   if (elements > kBlockElements) size += 4;
+                   for (const PlanePlan& plan : plans) size += plan.size;
+                 });
   return size;
 }
 
@@ -193,10 +202,12 @@ bool PlaneReader::next(std::vector<Word>& words) {
   return true;
 }
 
-template void encode_planes(const PlaneScheme&, std::span<const std::uint32_t>, base::Bytes&);
-template void encode_planes(const PlaneScheme&, std::span<const std::uint64_t>, base::Bytes&);
-template std::uint64_t estimate_planes(const PlaneScheme&, std::span<const std::uint32_t>);
-template std::uint64_t estimate_planes(const PlaneScheme&, std::span<const std::uint64_t>);
+template void encode_planes(const PlaneScheme&, std::uint64_t, const WordSource<std::uint32_t>&,
+                            base::Bytes&);
+template void encode_planes(const PlaneScheme&, std::uint64_t, const WordSource<std::uint64_t>&,
+                            base::Bytes&);
+template std::uint64_t estimate_planes(const PlaneScheme&, std::uint64_t, const WordSource<std::uint32_t>&);
+template std::uint64_t estimate_planes(const PlaneScheme&, std::uint64_t, const WordSource<std::uint64_t>&);
 template bool PlaneReader::next(std::vector<std::uint32_t>&);
 template bool PlaneReader::next(std::vector<std::uint64_t>&);
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -33,13 +34,20 @@ PlaneScheme scheme_of(const WeightLayout& layout);
 // Words of 6 + mantissa bits: exponent (5), kept mantissa, sign.
 PlaneScheme scheme_of_half(unsigned mantissa);
 
-// All words as blocks, appended to `out`. Word is uint32_t or uint64_t.
+// Fills `block` with the words of the elements from `first` on: words exist a block at a time, not for a
+// whole weight.
 template <typename Word>
-void encode_planes(const PlaneScheme& scheme, std::span<const Word> words, base::Bytes& out);
+using WordSource = std::function<void(std::uint64_t first, std::span<Word> block)>;
+
+// The words of `elements` elements as blocks, appended to `out`. Word is uint32_t or uint64_t.
+template <typename Word>
+void encode_planes(const PlaneScheme& scheme, std::uint64_t elements, const WordSource<Word>& words,
+                   base::Bytes& out);
 // Bytes that encode_planes appends, by the same decisions from the same histograms, without coding (about 0.1
 // % off).
 template <typename Word>
-std::uint64_t estimate_planes(const PlaneScheme& scheme, std::span<const Word> words);
+std::uint64_t estimate_planes(const PlaneScheme& scheme, std::uint64_t elements,
+                              const WordSource<Word>& words);
 
 // Decodes block after block. `read(offset, out)` yields coded bytes; `coded_size` is all there is.
 class PlaneReader {

@@ -36,23 +36,27 @@ class Search {
     return total;
   }
 
-  // Nothing is known at first: the smallest plan is taken as good without encoding it.
+  // Nothing is known at first: the smallest plan is taken as good without encoding it. After a file that is
+  // too large the budget falls below that plan's own bytes, or the next plan would be the same; by twice as
+  // much with every miss in a row.
   void run(const plan::Plan& smallest, std::uint64_t rest) {
     std::uint64_t good = smallest.bytes, bad = UINT64_MAX;
     std::uint64_t budget = std::max(smallest.bytes, goal_ - std::min(goal_, rest));
+    std::uint64_t step = 0;
     for (int round = 0; round < kMaxRounds; ++round) {
       const plan::Plan plan = *plan::allocate(curves_, budget);
       const std::uint64_t total = attempt(plan);
       if (total <= goal_) {
         good = std::max(good, budget);
         if (close_enough(total) || plan.choice == plan::best_plan(curves_).choice) return;
+        step = 0;
         budget = next_budget(budget + (goal_ - total), good, bad);
       } else {
-        bad = std::min(bad, budget);
-        const std::uint64_t excess = total - goal_;
-        budget = next_budget(budget > excess ? budget - excess : 0, good, bad);
+        bad = std::min(bad, plan.bytes);
+        step = std::max(total - goal_, 2 * step);
+        budget = next_budget(plan.bytes - std::min(plan.bytes, step), good, bad);
       }
-      if (bad <= good || budget == good || budget == bad) return;
+      if (bad <= good || budget == good) return;
     }
   }
 

@@ -21,7 +21,7 @@ struct FittedPlan {
 };
 
 inline constexpr double kSlack = 0.001;  // of the goal
-inline constexpr int kMaxRounds = 16;
+inline constexpr int kMaxRounds = 24;
 
 // Errors: goal_unreachable, naming the smallest size found and `bytes_in`.
 FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer,

@@ -99,7 +99,9 @@ bool decode_piece(ZSTD_DCtx* context, ByteView piece, Bytes& out, Counter& count
 
 }  // namespace
 
-Bytes zstd_compress(ByteView bytes, int level) {
+namespace {
+
+CompressContext make_compressor(int level) {
   if (level < 1 || level > kMaxLevel)
     throw Error(ErrorKind::internal, "zstd level " + std::to_string(level) + " is outside 1..19");
   CompressContext context(ZSTD_createCCtx());
@@ -107,6 +109,27 @@ Bytes zstd_compress(ByteView bytes, int level) {
   checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level), ErrorKind::internal);
   checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_contentSizeFlag, 1), ErrorKind::internal);
   checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1), ErrorKind::internal);
+  return context;
+}
+
+}  // namespace
+
+std::uint64_t zstd_compressed_size(ByteView bytes, int level) {
+  const CompressContext context = make_compressor(level);
+  checked(ZSTD_CCtx_setPledgedSrcSize(context.get(), bytes.size()), ErrorKind::internal);
+  Bytes piece(ZSTD_CStreamOutSize());
+  ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+  std::uint64_t size = 0;
+  for (std::size_t left = 1; left != 0;) {
+    ZSTD_outBuffer out{piece.data(), piece.size(), 0};
+    left = checked(ZSTD_compressStream2(context.get(), &out, &in, ZSTD_e_end), ErrorKind::internal);
+    size += out.pos;
+  }
+  return size;
+}
+
+Bytes zstd_compress(ByteView bytes, int level) {
+  const CompressContext context = make_compressor(level);
   Bytes frame(checked(ZSTD_compressBound(bytes.size()), ErrorKind::internal));
   frame.resize(checked(ZSTD_compress2(context.get(), frame.data(), frame.size(), bytes.data(), bytes.size()),
                        ErrorKind::internal));

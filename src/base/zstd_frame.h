@@ -12,6 +12,9 @@ namespace tt::base {
 // level 1..19.
 Bytes zstd_compress(ByteView bytes, int level);
 
+// The size of such a frame, without holding it (a few bytes off at most).
+std::uint64_t zstd_compressed_size(ByteView bytes, int level);
+
 // Decodes one frame of exactly `expected_size` bytes. Errors: corrupt (broken frame, other size, trailing
 // bytes).
 Bytes zstd_decompress(ByteView frame, std::uint64_t expected_size);

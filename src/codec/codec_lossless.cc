@@ -60,8 +60,8 @@ std::uint64_t planes_size(const WeightData& weight) {
 // worth its time.
 base::Bytes zstd_frame_if_smaller(const WeightData& weight, std::uint64_t size) {
   constexpr std::uint64_t kThoroughLimit = 8u << 20;
+  if (base::zstd_compressed_size(weight.payload, 1) > size + size / 16) return {};
   base::Bytes quick = base::zstd_compress(weight.payload, 1);
-  if (quick.size() > size + size / 16) return {};
   base::Bytes thorough =
       base::zstd_compress(weight.payload, weight.payload.size() <= kThoroughLimit ? 19 : 9);
   base::Bytes& best = thorough.size() < quick.size() ? thorough : quick;

@@ -117,3 +117,14 @@ TEST_CASE("a frame without its size or with a large window is refused") {
   CHECK(both_refuse(unknown, 1000));
   ZSTD_freeCCtx(context);
 }
+
+TEST_CASE("the size of a frame is told without it") {
+  Bytes text;
+  for (unsigned i = 0; i < 300'000; ++i) text.push_back(static_cast<std::uint8_t>((i * i) >> 7));
+  for (const int level : {1, 9}) {
+    const std::uint64_t told = zstd_compressed_size(text, level), real = zstd_compress(text, level).size();
+    CHECK(told <= real + real / 50 + 64);
+    CHECK(real <= told + told / 50 + 64);
+  }
+  CHECK(zstd_compressed_size({}, 1) == zstd_compress({}, 1).size());
+}

@@ -28,12 +28,6 @@ lapack_int tridiagonal_form(lapack_int d, double* a, double* diagonal, double* o
                             lapack_int size) {
   return LAPACKE_dsytrd_work(LAPACK_COL_MAJOR, 'L', d, a, d, diagonal, off, tau, work, size);
 }
-lapack_int values_only(lapack_int d, float* diagonal, float* off) {
-  return LAPACKE_ssterf_work(d, diagonal, off);
-}
-lapack_int values_only(lapack_int d, double* diagonal, double* off) {
-  return LAPACKE_dsterf_work(d, diagonal, off);
-}
 lapack_int divide(lapack_int d, float* diagonal, float* off, float* z, float* work, lapack_int size,
                   lapack_int* integers, lapack_int count) {
   return LAPACKE_sstedc_work(LAPACK_COL_MAJOR, 'I', d, diagonal, off, z, d, work, size, integers, count);
@@ -97,42 +91,37 @@ void PartialEigen::reduce(Tridiagonal<T>& form, const std::vector<double>& gram)
   form.reflectors.resize(gram.size());
   std::transform(gram.begin(), gram.end(), form.reflectors.begin(),
                  [this](double entry) { return static_cast<T>(entry * scale_); });
-  form.diagonal.resize(d_);
-  form.off_diagonal.resize(d_);
   form.scalars.resize(d_);
+  std::vector<T> diagonal(d_), off_diagonal(d_);
   // The sizes of workspaces are the documented ones: queries in single precision round down above 2^24.
   std::vector<T> work(d_ * kBlock);
-  check(tridiagonal_form(d, form.reflectors.data(), form.diagonal.data(), form.off_diagonal.data(),
-                         form.scalars.data(), work.data(), d * kBlock));
-  std::vector<T> values = form.diagonal, off = form.off_diagonal;
-  check(values_only(d, values.data(), off.data()));
-  std::transform(values.rbegin(), values.rend(), values_.begin(),
+  check(tridiagonal_form(d, form.reflectors.data(), diagonal.data(), off_diagonal.data(), form.scalars.data(),
+                         work.data(), d * kBlock));
+  const std::int64_t size = 1 + 4 * std::int64_t{d} + std::int64_t{d} * d,
+                     integers_size = 3 + 5 * std::int64_t{d};
+  work.resize(size_of(size));
+  std::vector<lapack_int> integers(size_of(integers_size));
+  form.vectors.resize(d_ * d_);
+  check(divide(d, diagonal.data(), off_diagonal.data(), form.vectors.data(), work.data(),
+               static_cast<lapack_int>(size), integers.data(), static_cast<lapack_int>(integers_size)));
+  std::transform(diagonal.rbegin(), diagonal.rend(), values_.begin(),
                  [this](T value) { return static_cast<double>(value) / scale_; });
 }
 
 template <typename T>
 std::vector<double> PartialEigen::back_transform(const Tridiagonal<T>& form, std::uint64_t k) const {
   const auto d = static_cast<lapack_int>(d_), count = static_cast<lapack_int>(k);
-  const std::int64_t size = 1 + 4 * std::int64_t{d} + std::int64_t{d} * d,
-                     integers_size = 3 + 5 * std::int64_t{d};
-  std::vector<T> diagonal = form.diagonal, off = form.off_diagonal, z(d_ * d_),
-                 work(std::max(size_of(size), k * kBlock));
-  std::vector<lapack_int> integers(size_of(integers_size));
-  check(divide(d, diagonal.data(), off.data(), z.data(), work.data(), static_cast<lapack_int>(size),
-               integers.data(), static_cast<lapack_int>(integers_size)));
   // Columns come in ascending order: the last k are wanted.
-  T* const wanted = z.data() + (d_ - k) * d_;
-  check(apply_reflectors(d, count, form.reflectors.data(), form.scalars.data(), wanted, work.data(),
+  const auto first = form.vectors.begin() + static_cast<std::ptrdiff_t>((d_ - k) * d_);
+  std::vector<T> wanted(first, form.vectors.end()), work(k * kBlock);
+  check(apply_reflectors(d, count, form.reflectors.data(), form.scalars.data(), wanted.data(), work.data(),
                          count * kBlock));
   std::vector<double> rows(k * d_);
   for (std::uint64_t i = 0; i < k; ++i) {
-    const T* const column = wanted + (k - 1 - i) * d_;
+    const T* const column = wanted.data() + (k - 1 - i) * d_;
     std::copy(column, column + d_, rows.data() + i * d_);
   }
-  if constexpr (std::is_same_v<T, float>) {
-    cholesky_step(rows, count, d);
-    cholesky_step(rows, count, d);
-  }
+  if constexpr (std::is_same_v<T, float>) cholesky_step(rows, count, d);
   return rows;
 }
 

@@ -1,8 +1,8 @@
 // Eigenvalues of a symmetric matrix first, and then only as many eigenvectors as are wanted.
 //
-// LAPACK's sytrd (G = H T H^T, T tridiagonal), sterf (all values of T, Pal, Walker, Kahan), stedc (vectors of
-// T by divide and conquer, Cuppen 1981) and ormtr on the wanted columns alone: for k of d vectors this saves
-// 2 d^2 (d - k) operations of syevd, and the rank can be chosen between the two steps.
+// LAPACK's sytrd (G = H T H^T, T tridiagonal), stedc (values and vectors of T by divide and conquer, Cuppen
+// 1981) and ormtr on the wanted columns alone: for k of d vectors this saves 2 d^2 (d - k) operations of
+// syevd, and the rank can be chosen between the two steps.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,15 @@ class PartialEigen {
   const std::vector<double>& values() const { return values_; }
 
   // Row i of k x d is the unit eigenvector of values()[i]; k is cut to d. Orthonormal to the rounding of
-  // double, also for fp32 (orthonormalised again by two Cholesky QR).
+  // double, also for fp32 (made orthonormal again by a Cholesky QR).
   // Errors: internal if LAPACK fails.
   std::vector<double> vectors(std::uint64_t k) const;
 
  private:
   template <typename T>
   struct Tridiagonal {
-    std::vector<T> reflectors, scalars, diagonal, off_diagonal;
+    std::vector<T> reflectors, scalars;  // H
+    std::vector<T> vectors;              // of T, in columns, ascending
   };
   template <typename T>
   void reduce(Tridiagonal<T>& form, const std::vector<double>& gram);

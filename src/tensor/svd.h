@@ -7,15 +7,15 @@
 //   randomized  the largest only, by block Krylov iteration on the Gram matrix (block_krylov.h; random
 //               numbers by seed and index). For ranks up to about d / 8; where its basis would not fit, the
 //               result is that of `truncated`, and says so.
-// Arithmetic by tolerance: the product with A is always in double, and V is made orthogonal again there. The
-// Gram matrix is in double below a tolerance of 2e-2 (and if only a rank is given), else in float32 over
-// blocks of 256 summed in double; its eigenvectors are in double below 2e-3, else in float32. A result that
-// misses the tolerance is computed again in double (Carson, Ma, Shao, Mixed-precision thin SVD, 2026; the
-// limits are measured on decaying spectra).
+// Arithmetic by tolerance: from 2e-2 on, products in float32, the Gram matrix over blocks of 4096 summed in
+// double, eigenvectors in float32; from 2e-3 on, eigenvectors in float32; below, and when a rank alone is
+// given, all in double. V is always made orthogonal in double, and a result that misses the tolerance is
+// computed again in double (Carson, Ma, Shao, Mixed-precision thin SVD, 2026; the limits are measured on
+// decaying spectra).
 //
 // Certificate by norm capture: U U^T is a projection, so ||A - U U^T A||_F^2 = ||A||_F^2 - ||U^T A||_F^2 in
 // double (Yu, Gu, Li 2018, section 3). It resolves relative errors down to 3e-8; rounding the factors to
-// float32 adds up to about 1e-7 ||A||_F that is not in it.
+// float32 adds up to about 1e-7 ||A||_F that is not in it, and products in float32 at most 5e-6 ||A||_F.
 //
 // The same input and options give the same bits for any number of threads, given one BLAS thread (blas.h).
 #pragma once

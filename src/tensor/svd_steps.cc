@@ -1,21 +1,33 @@
 #include "tensor/svd_steps.h"
 
 #include <cblas.h>
+#include <lapacke.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "tensor/partial_eigen.h"
+#include "tensor/vector_clones.h"
 
 namespace tt::tensor {
 namespace {
 
-constexpr std::uint64_t kBlock = 256;  // summands of one float32 sum
-constexpr double kWeak = 1e-4;         // sigma / sigma_1 below which V needs to be made orthogonal
-constexpr double kClean = 1e-6;        // cosines of rows of V that need no repair
+constexpr std::uint64_t kBlock = 4096;           // summands of one float32 sum
+constexpr double kUnseen = 1e-10, kSeen = 1e-4;  // shares of the energy
+constexpr double kWeak = 1e-4;                   // sigma / sigma_1 below which V needs to be made orthogonal
+constexpr double kClean = 1e-6;                  // cosines of rows of V that need no repair
 
 blasint to_int(std::uint64_t value) {
   return static_cast<blasint>(value);  // checked by the size of the Gram matrix, or by panels
+}
+
+// As bits, which are in the order of the magnitudes; NaN is above all.
+TT_VECTOR_CLONES std::uint32_t largest_magnitude(const float* values, std::size_t count) {
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(values[i]) & 0x7fffffffu);
+  return largest;
 }
 
 std::vector<double> gram_of_rows(const std::vector<double>& rows, std::uint64_t k, std::uint64_t n) {
@@ -28,9 +40,37 @@ std::vector<double> gram_of_rows(const std::vector<double>& rows, std::uint64_t 
   return gram;
 }
 
+// q (rank x inner) times A or its transpose, in float32.
+std::vector<double> project_single(const std::vector<double>& q, std::uint64_t rank, const MatrixView& a,
+                                   bool transposed) {
+  const std::uint64_t inner = transposed ? a.cols : a.rows, length = transposed ? a.rows : a.cols;
+  const std::vector<float> rounded(q.begin(), q.end());
+  std::vector<float> out(rank * length);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, to_int(rank),
+              to_int(length), to_int(inner), 1.0f, rounded.data(), to_int(inner), a.values.data(),
+              to_int(a.cols), 0.0f, out.data(), to_int(length));
+  return {out.begin(), out.end()};
+}
+
+double energy_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value * value;
+  return sum;
+}
+
+// q A, in float32 only if what it leaves is far above the rounding of that.
+std::vector<double> project_in(Arithmetic arithmetic, const std::vector<double>& q, std::uint64_t rank,
+                               const MatrixView& a, double norm_squared) {
+  const bool transposed = a.rows > a.cols;
+  if (arithmetic == Arithmetic::fp32) {
+    std::vector<double> p = project_single(q, rank, a, transposed);
+    if (norm_squared - energy_of(p) >= kSeen * norm_squared) return p;
+  }
+  return project(q, rank, a, transposed);
+}
+
 bool nearly_orthogonal(const std::vector<double>& gram, std::uint64_t k) {
   for (std::uint64_t i = 0; i < k; ++i) {
-    if (i > 0 && gram[i * k + i] > gram[(i - 1) * k + i - 1]) return false;  // out of order
     for (std::uint64_t j = 0; j < i; ++j) {
       if (std::abs(gram[i * k + j]) > kClean * std::sqrt(gram[i * k + i] * gram[j * k + j])) return false;
     }
@@ -46,11 +86,30 @@ std::vector<double> rotated(const std::vector<double>& rotation, const std::vect
   return out;
 }
 
-// Rayleigh-Ritz within the span of q: afterwards the rows of p = q A are orthogonal and in order.
+// p = L V with orthonormal rows V: keeps the diagonal of L alone, if the rest holds a share of the energy
+// that no tolerance of this arithmetic sees. The certificate counts it as lost.
+bool orthogonalise(std::vector<double>& p, std::vector<double> gram, std::uint64_t rank,
+                   std::uint64_t length) {
+  double trace = 0, rest = 0;
+  for (std::uint64_t i = 0; i < rank; ++i) trace += gram[i * rank + i];
+  if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', to_int(rank), gram.data(), to_int(rank)) != 0) return false;
+  for (std::uint64_t i = 0; i < rank; ++i) {
+    for (std::uint64_t j = 0; j < i; ++j) rest += gram[i * rank + j] * gram[i * rank + j];
+  }
+  if (rest > kUnseen * trace) return false;
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, to_int(rank), to_int(length),
+              1.0, gram.data(), to_int(rank), p.data(), to_int(length));
+  for (std::uint64_t i = 0; i < rank; ++i)
+    cblas_dscal(to_int(length), gram[i * rank + i], p.data() + i * length, 1);
+  return true;
+}
+
+// Makes the rows of p = q A orthogonal: they are nearly, and if not nearly enough by Rayleigh-Ritz within the
+// span of q.
 void align(std::vector<double>& q, std::uint64_t d, std::vector<double>& p, std::uint64_t length,
            std::uint64_t rank) {
   const std::vector<double> gram = gram_of_rows(p, rank, length);
-  if (nearly_orthogonal(gram, rank)) return;
+  if (nearly_orthogonal(gram, rank) || orthogonalise(p, gram, rank, length)) return;
   const Eigen eigen = eigen_of(gram, rank, true);
   q = rotated(eigen.vectors, q, rank, d);
   p = rotated(eigen.vectors, p, rank, length);
@@ -117,9 +176,8 @@ void store(Svd& result, const std::vector<double>& left, const std::vector<doubl
 }  // namespace
 
 bool moderate(std::span<const float> values) {
-  float largest = 0;
-  for (const float value : values) largest = std::max(largest, std::abs(value));
-  return largest > 1e-12f && largest < 1e12f;
+  const std::uint32_t largest = largest_magnitude(values.data(), values.size());
+  return largest < std::bit_cast<std::uint32_t>(1e12f) && largest > std::bit_cast<std::uint32_t>(1e-12f);
 }
 
 std::vector<double> gram_in(const MatrixView& a, Arithmetic arithmetic) {
@@ -151,7 +209,7 @@ Svd factors_of(const MatrixView& a, std::vector<double> q, std::uint64_t rank, d
   Svd result{.rows = a.rows, .cols = a.cols, .rank = rank, .norm = std::sqrt(norm_squared)};
   result.error = result.norm;
   if (rank == 0) return result;
-  std::vector<double> p = project(q, rank, a, !wide);
+  std::vector<double> p = project_in(arithmetic, q, rank, a, norm_squared);
   if (arithmetic != Arithmetic::fp64) align(q, d, p, length, rank);
   const double captured = normalise_rows(p, rank, length, result.sigma);
   sort_components(q, d, p, length, result.sigma);

@@ -10,8 +10,9 @@
 
 namespace tt::tensor {
 
-// fp64: all in double. mixed: eigenproblems in float32. fp32: the Gram matrix in float32 as well, in blocks
-// of 256 summands that are added in double: to about 1e-7 of its norm.
+// fp64: all in double. mixed: eigenproblems in float32. fp32: products in float32 as well, the Gram
+// matrix in blocks of 4096 summands that are added in double: to about 1e-7 of its norm. The product with A
+// is repeated in double if the error is below 1e-2 of the norm.
 enum class Arithmetic : std::uint8_t { fp64, mixed, fp32 };
 
 // True if squares and sums of squares stay far inside float32: the condition of Arithmetic::fp32.

@@ -65,7 +65,7 @@ void check_contract(const std::vector<float>& values, std::uint64_t rows, std::u
   CHECK(off_orthonormal(f.v, f.rank, cols, cols, 1) < 3e-6);
   CHECK(std::is_sorted(f.sigma.rbegin(), f.sigma.rend()));
   const double measured = std::sqrt(tensor::squared_distance(values, rebuilt(f)));
-  CHECK(std::abs(measured - f.error) <= 2e-6 * f.norm);
+  CHECK(std::abs(measured - f.error) <= 5e-6 * f.norm);
   if (options.tolerance > 0 && f.rank < cap)
     CHECK(f.relative_error() <= options.tolerance * (1 + 1e-9) + 3e-8);
   if (options.tolerance > 0 && f.rank > 0 && f.method != SvdMethod::randomized) {

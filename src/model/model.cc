@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <string_view>
@@ -70,6 +71,14 @@ Model Model::open(const std::string& path, const OpenOptions& options) {
 }
 
 Model Model::open(base::InputFile file, const std::string& folder, const OpenOptions& options) {
+  return walk(std::move(file), [&](State& state) { resolve_external_data(state.onnx, folder, options, state.files); });
+}
+
+Model Model::open(base::InputFile file, std::vector<SourceFile> beside) {
+  return walk(std::move(file), [&](State& state) { resolve_external_data(state.onnx, std::move(beside), state.files); });
+}
+
+Model Model::walk(base::InputFile file, const std::function<void(State&)>& resolve) {
   refuse_other_formats(file);
   auto state = std::make_unique<State>();
   state->files.push_back({"", std::move(file)});
@@ -80,7 +89,7 @@ Model Model::open(base::InputFile file, const std::string& folder, const OpenOpt
     assign_roles_by_name(state->weights);
   } else {
     state->onnx = walk_onnx(main);
-    resolve_external_data(state->onnx, folder, options, state->files);
+    resolve(*state);
     Selection selection = select_weights(state->onnx, state->files);
     state->weights = std::move(selection.weights);
     state->of_tensor = std::move(selection.of_tensor);
@@ -107,6 +116,13 @@ std::uint64_t Model::bytes() const {
   std::uint64_t sum = 0;
   for (const SourceFile& source : state_->files) sum += source.file.size();
   return sum;
+}
+
+bool Model::plain_locations() const {
+  return std::all_of(state_->onnx.tensors.begin(), state_->onnx.tensors.end(), [&](const TensorInfo& info) {
+    return info.external == kNone ||
+           state_->onnx.externals[info.external].location == state_->files[info.place.file].location;
+  });
 }
 
 tensor::WeightData Model::read(const Weight& weight) const {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,6 +111,8 @@ class Model {
   // unsupported.
   static Model open(const std::string& path, const OpenOptions& options = {});
   static Model open(base::InputFile file, const std::string& folder, const OpenOptions& options = {});
+  // External data only from the files `beside`, by their locations; nothing is opened. Errors: also bad_data for any other location.
+  static Model open(base::InputFile file, std::vector<SourceFile> beside);
 
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -119,6 +122,7 @@ class Model {
   const std::vector<Weight>& weights() const;
   const std::vector<SourceFile>& files() const;
   std::uint64_t bytes() const;             // all files together
+  bool plain_locations() const;            // every external tensor names its file exactly as files() does
   std::vector<std::string> notes() const;  // what passes through unchanged and why ("114 int8 tensors",
                                            // "tensor 'w': payload in two pieces")
 
@@ -138,6 +142,7 @@ class Model {
 
  private:
   struct State;
+  static Model walk(base::InputFile file, const std::function<void(State&)>& resolve);
   explicit Model(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

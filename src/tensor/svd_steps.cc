@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "tensor/partial_eigen.h"
+#include "tensor/tall_gram.h"
 #include "tensor/vector_clones.h"
 
 namespace tt::tensor {
@@ -183,6 +184,7 @@ bool moderate(std::span<const float> values) {
 std::vector<double> gram_in(const MatrixView& a, Arithmetic arithmetic) {
   if (arithmetic != Arithmetic::fp32) return gram_of(a);
   const bool wide = a.rows <= a.cols;
+  if (!wide && tall_gram_pays(a.cols)) return tall_gram(a.values, a.rows, a.cols);
   const std::uint64_t d = std::min(a.rows, a.cols), length = std::max(a.rows, a.cols);
   std::vector<double> gram(d * d);
   std::vector<float> block(d * d);

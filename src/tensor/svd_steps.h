@@ -6,19 +6,15 @@
 #include <span>
 #include <vector>
 
+#include "tensor/arithmetic.h"
 #include "tensor/svd.h"
 
 namespace tt::tensor {
 
-// fp64: all in double. mixed: eigenproblems in float32. fp32: products in float32 as well, the Gram
-// matrix in blocks of 4096 summands that are added in double: to about 1e-7 of its norm. The product with A
-// is repeated in double if the error is below 1e-2 of the norm.
-enum class Arithmetic : std::uint8_t { fp64, mixed, fp32 };
-
 // True if squares and sums of squares stay far inside float32: the condition of Arithmetic::fp32.
 bool moderate(std::span<const float> values);
 
-// As gram_of.
+// As gram_of; in fp32 for moderate values only.
 std::vector<double> gram_in(const MatrixView& a, Arithmetic arithmetic);
 
 // From the k x d orthonormal rows q of the smaller side: the other side, singular values, signs, the

@@ -64,8 +64,7 @@ base::InputFile open_in_folder(const std::string& folder, const std::string& loc
                                const OpenOptions& options, const base::InputFile& model) {
   base::InputFile file = base::InputFile::open_beneath(folder, location, options.allow_symlinks);
   if (model.is_same_file((std::filesystem::path(folder) / location).string())) {
-    throw Error(ErrorKind::bad_data,
-                "external data " + base::quoted(location) + " is the model file itself");
+    throw Error(ErrorKind::bad_data, "external data " + base::quoted(location) + " is the model file itself");
   }
   return file;
 }

@@ -71,11 +71,13 @@ Model Model::open(const std::string& path, const OpenOptions& options) {
 }
 
 Model Model::open(base::InputFile file, const std::string& folder, const OpenOptions& options) {
-  return walk(std::move(file), [&](State& state) { resolve_external_data(state.onnx, folder, options, state.files); });
+  return walk(std::move(file),
+              [&](State& state) { resolve_external_data(state.onnx, folder, options, state.files); });
 }
 
 Model Model::open(base::InputFile file, std::vector<SourceFile> beside) {
-  return walk(std::move(file), [&](State& state) { resolve_external_data(state.onnx, std::move(beside), state.files); });
+  return walk(std::move(file),
+              [&](State& state) { resolve_external_data(state.onnx, std::move(beside), state.files); });
 }
 
 Model Model::walk(base::InputFile file, const std::function<void(State&)>& resolve) {
@@ -146,7 +148,8 @@ Skeleton Model::inline_skeleton() const {
 Skeleton Model::external_skeleton(const std::string& location) const {
   const bool plain = !location.empty() && location.front() != '.' && location.find('/') == std::string::npos;
   if (state_->format == FileFormat::safetensors || state_->files.size() > 1 || !plain) {
-    throw Error(ErrorKind::usage, "external data in " + base::quoted(location) + " is not possible for this model",
+    throw Error(ErrorKind::usage,
+                "external data in " + base::quoted(location) + " is not possible for this model",
                 "it needs an ONNX model with inline weights and a plain file name");
   }
   return cut_external(state_->onnx, state_->files, state_->weights, state_->of_tensor, location);

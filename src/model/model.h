@@ -111,7 +111,8 @@ class Model {
   // unsupported.
   static Model open(const std::string& path, const OpenOptions& options = {});
   static Model open(base::InputFile file, const std::string& folder, const OpenOptions& options = {});
-  // External data only from the files `beside`, by their locations; nothing is opened. Errors: also bad_data for any other location.
+  // External data only from the files `beside`, by their locations; nothing is opened. Errors: also bad_data
+  // for any other location.
   static Model open(base::InputFile file, std::vector<SourceFile> beside);
 
   Model(Model&&) noexcept;
@@ -135,9 +136,9 @@ class Model {
   // that is above 2 GB (protobuf's limit); then exact_skeleton() is the one to use. The same as
   // exact_skeleton() where nothing is to be changed.
   Skeleton inline_skeleton() const;
-  // Two files: payloads of inline initializers of at least kExternalBytes move to `location`, each at a multiple of kExternalAlignment.
-  // Constant nodes keep theirs (runtimes expect it). Errors: usage for a safetensors file, a model with external data already, or a
-  // location that is not a plain file name.
+  // Two files: payloads of inline initializers of at least kExternalBytes move to `location`, each at a
+  // multiple of kExternalAlignment. Constant nodes keep theirs (runtimes expect it). Errors: usage for a
+  // safetensors file, a model with external data already, or a location that is not a plain file name.
   Skeleton external_skeleton(const std::string& location) const;
 
  private:

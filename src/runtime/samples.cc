@@ -60,6 +60,17 @@ std::map<std::string, std::shared_ptr<ArraySource>> by_name(ArraySources sources
   return result;
 }
 
+// ",shape=N,784" where the samples have another rank and the model says all that is needed.
+std::string shape_hint(const ValueInfo& info, const ArraySource& source) {
+  if (info.dims.empty() || info.dims.size() == source.shape().size()) return "";
+  std::string text = ",shape=N";
+  for (std::size_t i = 1; i < info.dims.size(); ++i) {
+    if (info.dims[i].size == kFree) return "";
+    text += "," + std::to_string(info.dims[i].size);
+  }
+  return text;
+}
+
 void check_type(const ValueInfo& info, const ArraySource& source, const InputMapping& mapping) {
   const std::string name(element_name(info.type)), has(element_name(source.type()));
   if (mapping.has_values() && !is_float(info.type))
@@ -70,8 +81,8 @@ void check_type(const ValueInfo& info, const ArraySource& source, const InputMap
   if (mapping.has_values()) return;
   if (is_float(info.type) && !is_float(source.type()))
     throw Error(ErrorKind::bad_data, source.text() + " holds " + has + " where the model needs " + name,
-                "say how they are scaled: --input " + base::printable(info.name) +
-                    ":scale=1/255 (scale=1 takes them as they are)");
+                "say how they are scaled: --input " + base::printable(info.name) + ":scale=1/255" +
+                    shape_hint(info, source) + " (scale=1 takes them as they are)");
   const bool same_class = is_float(info.type) == is_float(source.type());
   const bool both_bool = (info.type == ElementType::boolean) == (source.type() == ElementType::boolean);
   if (!same_class || !both_bool)

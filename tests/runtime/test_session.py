@@ -100,8 +100,9 @@ def test_a_mapping_of_pixels(run, data, tmp_path):
     pixels = numpy.random.default_rng(4).integers(0, 256, (5, 28, 28), dtype=numpy.uint8)
     numpy.save(tmp_path / "pixels.npy", pixels)
     model = data / "mnist_winml.onnx"
-    text = run(model, tmp_path / "pixels.npy", "Input3:shape=N,1,28,28")
-    assert text.startswith("bad_data: ") and "--input Input3:scale=1/255" in text
+    for mapping in [(), ("Input3:shape=N,1,28,28",)]:
+        text = run(model, tmp_path / "pixels.npy", *mapping)
+        assert text.startswith("bad_data: ") and "--input Input3:scale=1/255,shape=N,1,28,28" in text
     feeds = {"Input3": ((pixels[:, None] * (1 / 255) - 0.1) / 0.3).astype(numpy.float32)}
     check_same(run(model, tmp_path / "pixels.npy", "Input3:scale=1/255,mean=0.1,std=0.3,shape=N,1,28,28"), reference(model, feeds))
 

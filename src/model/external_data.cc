@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <tuple>
 
@@ -31,10 +32,12 @@ std::uint64_t parse_number(const std::string& text, const std::string& what) {
   return value;
 }
 
+// Opens a location that the model names; `location` is normalised.
+using Opener = std::function<base::InputFile(const std::string& location)>;
+
 class Files {
  public:
-  Files(const std::string& folder, const OpenOptions& options, std::vector<SourceFile>& files)
-      : folder_(folder), options_(options), files_(files) {}
+  Files(const Opener& open, std::vector<SourceFile>& files) : open_(open), files_(files) {}
 
   std::uint32_t find(const std::string& location) {
     // "./a" and "a" are one file; ".." is left for open_beneath to refuse.
@@ -47,21 +50,24 @@ class Files {
       throw Error(ErrorKind::resource_limit,
                   "ONNX file names more than " + std::to_string(kMaxExternalFiles) + " external data files");
     }
-    base::InputFile file = base::InputFile::open_beneath(folder_, key, options_.allow_symlinks);
-    if (files_[0].file.is_same_file((std::filesystem::path(folder_) / key).string())) {
-      throw Error(ErrorKind::bad_data,
-                  "external data " + base::quoted(location) + " is the model file itself");
-    }
-    files_.push_back({key, std::move(file)});
+    files_.push_back({key, open_(key)});
     return at->second;
   }
 
  private:
-  const std::string& folder_;
-  const OpenOptions& options_;
+  const Opener& open_;
   std::vector<SourceFile>& files_;
   std::map<std::string, std::uint32_t> numbers_;
 };
+
+base::InputFile open_in_folder(const std::string& folder, const std::string& location,
+                               const OpenOptions& options, const base::InputFile& model) {
+  base::InputFile file = base::InputFile::open_beneath(folder, location, options.allow_symlinks);
+  if (model.is_same_file((std::filesystem::path(folder) / location).string())) {
+    throw Error(ErrorKind::bad_data, "external data " + base::quoted(location) + " is the model file itself");
+  }
+  return file;
+}
 
 void set_place(Onnx& onnx, TensorInfo& info, Files& files, const std::vector<SourceFile>& sources) {
   const ExternalData& external = onnx.externals[info.external];
@@ -127,15 +133,32 @@ void find_overlaps(Onnx& onnx) {
   }
 }
 
-}  // namespace
-
-void resolve_external_data(Onnx& onnx, const std::string& folder, const OpenOptions& options,
-                           std::vector<SourceFile>& files) {
-  Files opened(folder, options, files);
+void resolve(Onnx& onnx, const Opener& open, std::vector<SourceFile>& files) {
+  Files opened(open, files);
   for (TensorInfo& info : onnx.tensors) {
     if (info.external != kNone) set_place(onnx, info, opened, files);
   }
   find_overlaps(onnx);
+}
+
+}  // namespace
+
+void resolve_external_data(Onnx& onnx, const std::string& folder, const OpenOptions& options,
+                           std::vector<SourceFile>& files) {
+  resolve(
+      onnx,
+      [&](const std::string& location) { return open_in_folder(folder, location, options, files[0].file); },
+      files);
+}
+
+void resolve_external_data(Onnx& onnx, std::vector<SourceFile> beside, std::vector<SourceFile>& files) {
+  const auto take = [&](const std::string& location) {
+    for (SourceFile& source : beside) {
+      if (source.location == location) return std::move(source.file);
+    }
+    throw Error(ErrorKind::bad_data, "external data " + base::quoted(location) + " is not part of the model");
+  };
+  resolve(onnx, take, files);
 }
 
 }  // namespace tt::model

@@ -17,4 +17,8 @@ namespace tt::model {
 void resolve_external_data(Onnx& onnx, const std::string& folder, const OpenOptions& options,
                            std::vector<SourceFile>& files);
 
+// The same with the files `beside` alone, by their locations. Errors: also bad_data for a location that is
+// none of theirs.
+void resolve_external_data(Onnx& onnx, std::vector<SourceFile> beside, std::vector<SourceFile>& files);
+
 }  // namespace tt::model

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <string_view>
@@ -70,6 +71,16 @@ Model Model::open(const std::string& path, const OpenOptions& options) {
 }
 
 Model Model::open(base::InputFile file, const std::string& folder, const OpenOptions& options) {
+  return walk(std::move(file),
+              [&](State& state) { resolve_external_data(state.onnx, folder, options, state.files); });
+}
+
+Model Model::open(base::InputFile file, std::vector<SourceFile> beside) {
+  return walk(std::move(file),
+              [&](State& state) { resolve_external_data(state.onnx, std::move(beside), state.files); });
+}
+
+Model Model::walk(base::InputFile file, const std::function<void(State&)>& resolve) {
   refuse_other_formats(file);
   auto state = std::make_unique<State>();
   state->files.push_back({"", std::move(file)});
@@ -80,7 +91,7 @@ Model Model::open(base::InputFile file, const std::string& folder, const OpenOpt
     assign_roles_by_name(state->weights);
   } else {
     state->onnx = walk_onnx(main);
-    resolve_external_data(state->onnx, folder, options, state->files);
+    resolve(*state);
     Selection selection = select_weights(state->onnx, state->files);
     state->weights = std::move(selection.weights);
     state->of_tensor = std::move(selection.of_tensor);
@@ -109,6 +120,13 @@ std::uint64_t Model::bytes() const {
   return sum;
 }
 
+bool Model::plain_locations() const {
+  return std::all_of(state_->onnx.tensors.begin(), state_->onnx.tensors.end(), [&](const TensorInfo& info) {
+    return info.external == kNone ||
+           state_->onnx.externals[info.external].location == state_->files[info.place.file].location;
+  });
+}
+
 tensor::WeightData Model::read(const Weight& weight) const {
   base::Bytes payload =
       state_->files[weight.place.file].file.read_bytes(weight.place.offset, weight.place.length);
@@ -130,7 +148,8 @@ Skeleton Model::inline_skeleton() const {
 Skeleton Model::external_skeleton(const std::string& location) const {
   const bool plain = !location.empty() && location.front() != '.' && location.find('/') == std::string::npos;
   if (state_->format == FileFormat::safetensors || state_->files.size() > 1 || !plain) {
-    throw Error(ErrorKind::usage, "external data in " + base::quoted(location) + " is not possible for this model",
+    throw Error(ErrorKind::usage,
+                "external data in " + base::quoted(location) + " is not possible for this model",
                 "it needs an ONNX model with inline weights and a plain file name");
   }
   return cut_external(state_->onnx, state_->files, state_->weights, state_->of_tensor, location);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,6 +111,9 @@ class Model {
   // unsupported.
   static Model open(const std::string& path, const OpenOptions& options = {});
   static Model open(base::InputFile file, const std::string& folder, const OpenOptions& options = {});
+  // External data only from the files `beside`, by their locations; nothing is opened. Errors: also bad_data
+  // for any other location.
+  static Model open(base::InputFile file, std::vector<SourceFile> beside);
 
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -119,6 +123,7 @@ class Model {
   const std::vector<Weight>& weights() const;
   const std::vector<SourceFile>& files() const;
   std::uint64_t bytes() const;             // all files together
+  bool plain_locations() const;            // every external tensor names its file exactly as files() does
   std::vector<std::string> notes() const;  // what passes through unchanged and why ("114 int8 tensors",
                                            // "tensor 'w': payload in two pieces")
 
@@ -131,13 +136,14 @@ class Model {
   // that is above 2 GB (protobuf's limit); then exact_skeleton() is the one to use. The same as
   // exact_skeleton() where nothing is to be changed.
   Skeleton inline_skeleton() const;
-  // Two files: payloads of inline initializers of at least kExternalBytes move to `location`, each at a multiple of kExternalAlignment.
-  // Constant nodes keep theirs (runtimes expect it). Errors: usage for a safetensors file, a model with external data already, or a
-  // location that is not a plain file name.
+  // Two files: payloads of inline initializers of at least kExternalBytes move to `location`, each at a
+  // multiple of kExternalAlignment. Constant nodes keep theirs (runtimes expect it). Errors: usage for a
+  // safetensors file, a model with external data already, or a location that is not a plain file name.
   Skeleton external_skeleton(const std::string& location) const;
 
  private:
   struct State;
+  static Model walk(base::InputFile file, const std::function<void(State&)>& resolve);
   explicit Model(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

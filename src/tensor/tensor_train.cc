@@ -6,6 +6,8 @@
 #include "base/checked.h"
 #include "tensor/dtype.h"
 #include "tensor/gram.h"
+#include "tensor/product.h"
+#include "tensor/svd_steps.h"
 
 namespace tt::tensor {
 namespace {
@@ -38,9 +40,18 @@ struct Step {
 };
 
 // The smaller side is the columns: their eigenvectors are the core, the rest is A times it.
-void split_tall(const MatrixView& a, const std::vector<double>& q, Step& step) {
+void split_tall(const MatrixView& a, const std::vector<double>& q, Arithmetic arithmetic, Step& step) {
   step.core.assign(q.begin(), q.end());
-  step.rest = project_rows(a, q, step.rank);
+  if (arithmetic != Arithmetic::fp32) {
+    step.rest = project_rows(a, q, step.rank);
+    return;
+  }
+  step.rest.resize(a.rows * step.rank);
+  std::vector<float> columns(a.cols * step.rank);
+  for (std::uint64_t k = 0; k < step.rank; ++k) {
+    for (std::uint64_t j = 0; j < a.cols; ++j) columns[j * step.rank + k] = step.core[k * a.cols + j];
+  }
+  fixed_order_product(a.values, columns, a.rows, a.cols, step.rank, step.rest);
 }
 
 // The smaller side is the rows: rest = U S, core = S^-1 U^T A, so that rest * core is the projection U U^T A
@@ -71,9 +82,9 @@ void fix_signs(std::vector<double>& q, std::uint64_t d) {
 }
 
 // Keeps the smallest rank that loses at most `allowed` energy, at most `cap`, at least 1.
-Step split_step(const MatrixView& a, double allowed, std::uint64_t cap) {
+Step split_step(const MatrixView& a, double allowed, std::uint64_t cap, Arithmetic arithmetic) {
   const std::uint64_t d = std::min(a.rows, a.cols);
-  Eigen eigen = eigen_of(gram_of(a), d, true);
+  Eigen eigen = eigen_of(gram_in(a, arithmetic), d, true);
   Step step;
   step.rank = d;
   double lost = 0;
@@ -85,7 +96,7 @@ Step split_step(const MatrixView& a, double allowed, std::uint64_t cap) {
   eigen.vectors.resize(step.rank * d);
   fix_signs(eigen.vectors, d);
   if (a.cols <= a.rows) {
-    split_tall(a, eigen.vectors, step);
+    split_tall(a, eigen.vectors, arithmetic, step);
   } else {
     split_wide(a, eigen.vectors, step);
   }
@@ -120,13 +131,16 @@ TensorTrain tt_svd(std::span<const float> values, const std::vector<std::uint64_
   train.ranks.assign(order + 1, 1);
   train.cores.resize(order);
   double budget = options.tolerance * options.tolerance * squared_norm(values);
+  const bool single = options.arithmetic == Arithmetic::fp32 && moderate(values);
+  const Arithmetic arithmetic = single ? Arithmetic::fp32 : Arithmetic::fp64;
   std::vector<float> rest;
   std::span<const float> current = values;
   for (std::size_t k = order - 1; k > 0; --k) {
     const std::uint64_t cols = modes[k] * train.ranks[k + 1];
     const std::uint64_t cap =
         options.max_ranks.empty() ? cols : std::max<std::uint64_t>(options.max_ranks[k - 1], 1);
-    Step step = split_step({current, current.size() / cols, cols}, budget / static_cast<double>(k), cap);
+    Step step =
+        split_step({current, current.size() / cols, cols}, budget / static_cast<double>(k), cap, arithmetic);
     budget = std::max(budget - step.lost, 0.0);
     train.ranks[k] = step.rank;
     train.cores[k] = std::move(step.core);

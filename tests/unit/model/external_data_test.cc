@@ -30,6 +30,7 @@ TEST_CASE("external files round-trip with their gaps") {
   REQUIRE(model.weights().size() == 3);
   REQUIRE(model.files().size() == 3);
   CHECK(model.files()[1].location == "a.bin");
+  CHECK(!model.plain_locations());  // "./a.bin"
   CHECK(assemble(model, model.exact_skeleton()) == source_files(model));
   CHECK(model.read(find_weight(model, "first")).payload == bytes_of(float_bytes(16, 1)));
 
@@ -41,6 +42,19 @@ TEST_CASE("external files round-trip with their gaps") {
       inlined.SerializeAsString() ==
       model_of({raw_tensor("second", {20}, 2), raw_tensor("first", {4, 4}, 1), raw_tensor("whole", {16}, 3)})
           .SerializeAsString());
+}
+
+TEST_CASE("external data from files in memory opens nothing") {
+  const onnx::ModelProto proto = model_of({external_tensor("a", {16}, "a.bin", "", "")});
+  const auto open = [&](const std::string& location) {
+    std::vector<SourceFile> beside;
+    beside.push_back({location, base::InputFile::from_bytes(bytes_of(float_bytes(16, 1)), location)});
+    return Model::open(base::InputFile::from_bytes(bytes_of(proto.SerializeAsString()), "m"), std::move(beside));
+  };
+  const Model model = open("a.bin");
+  CHECK(model.plain_locations());
+  CHECK(model.read(model.weights()[0]).payload == bytes_of(float_bytes(16, 1)));
+  CHECK_THROWS_WITH_AS(open("b.bin"), doctest::Contains("not part of the model"), base::Error);
 }
 
 TEST_CASE("one range is one weight, overlapping ranges are none") {

@@ -1,0 +1,36 @@
+#include "runtime/session.h"
+
+#include "runtime/engine.h"
+#include "runtime/feed.h"
+
+namespace tt::runtime {
+
+Session::Session(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Session Session::open(const model::Model& model, const SessionOptions& options) {
+  const auto start = [&model, threads = options.threads] {
+    return start_onnxruntime(image_of(model), threads);
+  };
+  return Session(options.isolate ? start_isolated(start, *options.isolate) : start());
+}
+
+const std::vector<ValueInfo>& Session::inputs() const {
+  return engine_->signature().inputs;
+}
+const std::vector<ValueInfo>& Session::outputs() const {
+  return engine_->signature().outputs;
+}
+
+NamedArrays Session::run(const NamedArrays& samples) const {
+  return run_samples(*engine_, samples);
+}
+
+NamedArrays Session::run_once(const NamedArrays& inputs) const {
+  check_exact(engine_->signature().inputs, inputs);
+  return engine_->run(inputs);
+}
+
+}  // namespace tt::runtime

@@ -1,0 +1,21 @@
+// The loops of fixed_order_product for every vector width (Highway, chosen at run time). For product.cc and
+// its tests.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tt::tensor {
+
+// As fixed_order_product, on pointers. The same bits for every target: lanes are columns, each product and
+// each sum is rounded on its own. Results above some size are written past the caches.
+void multiply_in_order(const float* a, const float* b, std::uint64_t rows, std::uint64_t inner,
+                       std::uint64_t cols, float* out);
+
+// For tests and benchmarks: the targets that this CPU runs, and the one to use from now on (0 = the best).
+std::vector<std::int64_t> vector_targets();
+std::string vector_target_name(std::int64_t target);
+void force_vector_target(std::int64_t target);
+
+}  // namespace tt::tensor

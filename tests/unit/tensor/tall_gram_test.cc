@@ -1,0 +1,54 @@
+#include "tensor/tall_gram.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "random_values.h"
+#include "tensor/gram.h"
+#include "tensor/product_kernel.h"
+#include "tensor/tensor_train.h"
+#include "tensor/tt_algebra.h"
+
+using namespace tt;
+
+TEST_CASE("the kernel agrees with the double sum on every target, for all widths and lengths") {
+  for (const std::uint64_t cols : {1u, 2u, 7u, 8u, 9u, 31u, 32u, 33u, 40u, 65u, 130u}) {
+    for (const std::uint64_t rows : {131u, 255u, 256u, 257u, 1000u}) {
+      const std::vector<float> x = random_values(rows * cols, static_cast<unsigned>(rows + cols));
+      const std::vector<double> expected = tensor::gram_of({x, rows, cols});
+      for (const std::int64_t target : tensor::vector_targets()) {
+        CAPTURE(tensor::vector_target_name(target));
+        tensor::force_vector_target(target);
+        const std::vector<double> gram = tensor::tall_gram(x, rows, cols);
+        double distance = 0, norm = 0;
+        for (std::size_t i = 0; i < gram.size(); ++i) {
+          distance += (gram[i] - expected[i]) * (gram[i] - expected[i]);
+          norm += expected[i] * expected[i];
+        }
+        REQUIRE(std::sqrt(distance) <= 1e-6 * std::sqrt(norm));
+      }
+      tensor::force_vector_target(0);
+    }
+  }
+  CHECK(tensor::tall_gram({}, 0, 3) == std::vector<double>(9, 0.0));
+}
+
+TEST_CASE("a train in float32 arithmetic is as good as one in double") {
+  const std::vector<std::uint64_t> modes{20, 16, 18, 12};
+  const std::vector<float> values = low_rank_values(320, 216, 5, 0.05f, 9);
+  for (const double tolerance : {0.0, 0.3, 0.01}) {
+    const tensor::TensorTrain exact = tensor::tt_svd(values, modes, {{6, 7, 8}, tolerance});
+    const tensor::TensorTrain fast =
+        tensor::tt_svd(values, modes, {{6, 7, 8}, tolerance, tensor::Arithmetic::fp32});
+    CHECK(fast.ranks == exact.ranks);
+    const double a = tensor::squared_distance(values, tensor::tt_full(exact)),
+                 b = tensor::squared_distance(values, tensor::tt_full(fast));
+    CHECK(b == doctest::Approx(a).epsilon(1e-5));
+    CHECK(tensor::squared_distance(tensor::tt_full(exact), tensor::tt_full(fast)) <=
+          1e-10 * tensor::squared_norm(values));
+  }
+  const std::vector<float> huge = random_values(24, 4, 1e37f);
+  CHECK(tensor::tt_svd(huge, {2, 3, 4}, {{}, 0, tensor::Arithmetic::fp32}).cores ==
+        tensor::tt_svd(huge, {2, 3, 4}, {}).cores);
+}

@@ -1,0 +1,78 @@
+// Use case: is a compressed model as good as the original, on the user's data?
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "runtime/input_mapping.h"
+#include "runtime/judge.h"
+#include "runtime/latency.h"
+
+namespace tt::pipeline {
+
+struct VerifyOptions {
+  std::string original, candidate;  // candidate empty: the integrity of one file
+  std::string data, labels;         // paths
+  runtime::InputMappings inputs;
+  std::string mask_input;
+  std::string task;                                                              // empty = chosen
+  std::optional<double> max_drop, max_kl, max_error, max_abs_error, min_cosine;  // gates
+  double confidence = 0;  // percent: gates compare this upper bound; 0 = the point estimate
+  std::string eval_cmd;   // split as a shell would, run without one
+  bool eval_goal_max = true;
+  std::optional<double> max_eval_drop;
+  double eval_timeout = 600;    // seconds a run
+  std::string junit, baseline;  // written; read
+  bool latency = true;
+  bool isolate = false;
+  bool allow_symlinks = false;
+  std::uint64_t seed = 0;
+  std::uint64_t max_memory = 0;
+  unsigned threads = 0;
+};
+
+struct Gate {
+  std::string name;  // "max_drop", ...
+  double limit = 0, value = 0;
+  bool passed = false;
+  std::string why;  // in words, for a failure
+};
+
+struct EvalResult {
+  double original = 0, candidate = 0, drop = 0;
+};
+
+struct VerifyReport {
+  bool passed = false;
+  std::string original, candidate;
+  std::uint64_t bytes_original = 0, bytes_candidate = 0;
+  std::string task, task_reason;
+  std::vector<Gate> gates;
+  runtime::Judgement judgement;
+  std::optional<runtime::Latency> latency_original, latency_candidate;
+  std::optional<std::uint64_t> macs_original, macs_candidate;  // of one sample
+  std::optional<EvalResult> eval;
+  double seconds = 0;
+  std::uint64_t peak_rss_bytes = 0;
+  std::vector<std::string> warnings;
+};
+
+// Every gate that is asked for has a row; one whose value cannot be had is an error, never a pass. Errors:
+// usage (a gate without its data), bad_data, those of model, container, runtime.
+VerifyReport verify(const VerifyOptions& options, base::Progress& progress);
+
+// Integrity alone: every hash and checksum of a .tt is checked and every weight decoded; a model file is
+// walked. Errors: corrupt, bad_data.
+struct IntegrityReport {
+  std::string path, kind;
+  std::uint64_t bytes = 0, weights = 0, checked_bytes = 0;
+  bool exact = false;
+  double seconds = 0;
+};
+IntegrityReport check_integrity(const std::string& path, bool allow_symlinks, unsigned threads,
+                                base::Progress& progress);
+
+}  // namespace tt::pipeline

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,7 +35,7 @@ struct ConfigKey {
   std::string_view section = {}, name = {};
   ValueType type = ValueType::text;
   std::string_view allowed = {};               // "an integer from 1 to 2147483647"
-  double least = 0, most = 0;                  // numbers and integers
+  double least = 0, most = 0;                  // numbers, integers, booleans as 0 and 1
   bool above_least = false;                    // numbers: `least` itself is not allowed
   std::vector<std::string_view> choices = {};  // texts: any if empty
   ConfigValue fallback = {};                   // built-in value
@@ -43,7 +44,8 @@ struct ConfigKey {
   std::string_view help = {};
 };
 
-const std::vector<ConfigKey>& config_keys();
+// The table (config_key_table.cc). Not to be used while objects at namespace scope are being initialised.
+std::span<const ConfigKey> config_keys();
 
 std::string path_of(const ConfigKey& key);      // "compression.max_rank"
 std::string variable_of(const ConfigKey& key);  // "TT_COMPRESSION_MAX_RANK"

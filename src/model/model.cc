@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "model/external_data.h"
 #include "model/onnx_walk.h"
+#include "model/producer.h"
 #include "model/roles.h"
 #include "model/safetensors_walk.h"
 #include "model/skeleton.h"
@@ -125,6 +126,10 @@ bool Model::plain_locations() const {
     return info.external == kNone ||
            state_->onnx.externals[info.external].location == state_->files[info.place.file].location;
   });
+}
+
+std::optional<Producer> Model::producer(const std::string& output) const {
+  return producer_of(state_->onnx, output);
 }
 
 tensor::WeightData Model::read(const Weight& weight) const {

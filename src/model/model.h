@@ -103,6 +103,12 @@ struct Skeleton {
   std::vector<SkeletonFile> files;
 };
 
+// The node of the main graph that gives an output of the model, seen through Identity, Cast and Dropout.
+struct Producer {
+  std::string op;
+  std::int64_t axis = 0;  // the attribute of this name, 0 without one
+};
+
 class Model {
  public:
   // Walks the file and its graph. Format by content: a safetensors header or an ONNX protobuf; a .tt file is
@@ -126,6 +132,8 @@ class Model {
   bool plain_locations() const;            // every external tensor names its file exactly as files() does
   std::vector<std::string> notes() const;  // what passes through unchanged and why ("114 int8 tensors",
                                            // "tensor 'w': payload in two pieces")
+  // Empty for names that are no output, inputs and constants that are one, and safetensors files.
+  std::optional<Producer> producer(const std::string& output) const;
 
   // The payload as flat little-endian elements (varint16 decoded).
   tensor::WeightData read(const Weight& weight) const;

@@ -3,48 +3,17 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
-#include <memory>
 
-#include "base/checked.h"
 #include "codec/code_bits.h"
 #include "codec/code_model.h"
-#include "codec/cursor.h"
+#include "codec/code_stream.h"
 
 namespace tt::codec {
 namespace {
 
-constexpr std::uint32_t kLow = 1u << 16;  // states lie in [2^16, 2^32) between symbols
-
 std::uint32_t magnitude_of(std::int32_t code) {
   const auto bits = static_cast<std::uint32_t>(code);
   return code < 0 ? 0 - bits : bits;
-}
-
-// ---- header
-
-void write_header(const CodeParameters& parameters, base::Bytes& out) {
-  out.push_back(parameters.scale);
-  if (parameters.scale == 0) return;
-  out.push_back(static_cast<std::uint8_t>(parameters.lanes_log2 | parameters.row_prior << 3 |
-                                          parameters.column_prior << 5 | (parameters.period > 0 ? 1 : 0) << 6));
-  if (parameters.period > 0) append_varint(out, parameters.period);
-}
-
-CodeParameters read_header(ByteCursor& cursor) {
-  CodeParameters parameters;
-  parameters.scale = cursor.byte();
-  if (parameters.scale == 0) return parameters;
-  const std::uint8_t flags = cursor.byte();
-  parameters.lanes_log2 = flags & 7;
-  parameters.row_prior = flags >> 3 & 3;
-  parameters.column_prior = flags >> 5 & 1;
-  if (parameters.lanes_log2 > 6 || flags > 127) throw_corrupt("a code stream has unknown flags");
-  if ((flags & 64) != 0) {
-    parameters.period = cursor.varint();
-    if (parameters.period == 0) throw_corrupt("a code stream has groups of no columns");
-  }
-  return parameters;
 }
 
 // ---- encoding
@@ -120,22 +89,16 @@ Symbols collect(const CodeMatrix& matrix, const CodeParameters& parameters) {
   return out;
 }
 
-// Plain bytes in the stream; the rest of the plain bits lies in the lanes' first states.
-std::uint64_t plain_bytes(std::uint64_t bits, std::uint64_t before_last, std::uint64_t in_lanes) {
-  const std::uint64_t least = bits > in_lanes ? bits - in_lanes : 0;
-  return (std::max(least, before_last) + 7) / 8;
-}
-
 base::Bytes encode_with(const CodeMatrix& matrix, const CodeParameters& parameters) {
   base::Bytes out;
-  write_header(parameters, out);
+  write_code_header(parameters, out);
   if (parameters.scale == 0) return out;
   const Symbols symbols = collect(matrix, parameters);
   const std::uint32_t lanes = parameters.lanes();
-  const std::uint64_t plain = plain_bytes(symbols.plain.size(), symbols.before_last, 16 * std::uint64_t{lanes});
+  const std::uint64_t plain = plain_bytes(symbols.plain.size(), symbols.before_last, lanes);
   std::array<std::uint32_t, kMaxLanes> states{};
   for (std::uint32_t lane = 0; lane < lanes; ++lane)
-    states[lane] = kLow | symbols.plain.get(8 * plain + 16 * std::uint64_t{lane}, 16);
+    states[lane] = kCodeLow | symbols.plain.get(8 * plain + 16 * std::uint64_t{lane}, 16);
   std::vector<std::uint16_t> words;
   words.reserve(symbols.records.size() / 4);
   for (std::size_t i = symbols.records.size(); i-- > 0;) {
@@ -176,8 +139,7 @@ double cost(const CodeMatrix& matrix, const CodeParameters& parameters) {
           std::int32_t code) {
         bits += bits_of(table.frequency(symbol));
         const std::uint32_t escape = escape_symbol(context.code_class);
-        if (symbol == escape)
-          plain += gamma_size((magnitude_of(code) >> context.shift) - escape + 1);
+        if (symbol == escape) plain += gamma_size((magnitude_of(code) >> context.shift) - escape + 1);
         plain += context.shift + (code != 0 ? 1u : 0u);
       },
       [] {});
@@ -243,8 +205,8 @@ CodeParameters parameters_for(const CodeMatrix& matrix) {
   const std::vector<std::int32_t> codes = sample_rows(matrix, 1u << 16);
   const CodeMatrix sample{codes.size() / matrix.cols, matrix.cols, codes};
   Choice choice = choose(sample);
-  choice.parameters.lanes_log2 = lanes_for(choice.bits * static_cast<double>(matrix.codes.size()) /
-                                           static_cast<double>(codes.size()));
+  choice.parameters.lanes_log2 =
+      lanes_for(choice.bits * static_cast<double>(matrix.codes.size()) / static_cast<double>(codes.size()));
   return choice.parameters;
 }
 

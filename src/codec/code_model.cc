@@ -7,13 +7,13 @@
 namespace tt::codec {
 namespace {
 
-constexpr std::int32_t kSeen = 32;              // what one occurrence adds to a count
-constexpr std::int32_t kPrior = 1024;           // sum of the counts before the first occurrence
-constexpr std::int32_t kForget = 60000 * kSeen; // counts are halved above this sum
-constexpr std::uint64_t kLongestWait = 4096;    // elements between two adaptations
-constexpr int kMaxShift = 26;                   // 2^31 >> 26 is the escape
+constexpr std::int32_t kSeen = 32;               // what one occurrence adds to a count
+constexpr std::int32_t kPrior = 1024;            // sum of the counts before the first occurrence
+constexpr std::int32_t kForget = 60000 * kSeen;  // counts are halved above this sum
+constexpr std::uint64_t kLongestWait = 4096;     // elements between two adaptations
+constexpr int kMaxShift = 26;                    // 2^31 >> 26 is the escape
 constexpr float kGroupPrior = 4;
-constexpr int kLowest = (127 - 10) * 4;         // class 0 begins at 2^-10
+constexpr int kLowest = (127 - 10) * 4;  // class 0 begins at 2^-10
 
 // Discretised Laplace distribution with mean magnitude q: P(0) = 1 - t, P(k) = t^(2k-1) (1 - t^2).
 void start_table(CodeTable& table, std::uint32_t code_class) {
@@ -54,7 +54,8 @@ CodeContext context_of(float expected) {
   const int at = static_cast<int>(std::bit_cast<std::uint32_t>(expected) >> 21) - kLowest;
   constexpr int last = static_cast<int>(kCodeClasses);
   if (at < last) return {static_cast<std::uint8_t>(std::max(at, 0)), 0};
-  return {static_cast<std::uint8_t>(last - 4 + (at & 3)), static_cast<std::uint8_t>(std::min((at - last) / 4 + 1, kMaxShift))};
+  return {static_cast<std::uint8_t>(last - 4 + (at & 3)),
+          static_cast<std::uint8_t>(std::min((at - last) / 4 + 1, kMaxShift))};
 }
 
 }  // namespace
@@ -93,7 +94,8 @@ std::uint32_t CodeModel::next_block() {
   if (done_ == rows_) return 0;
   block_ = static_cast<std::uint32_t>(
       std::min<std::uint64_t>({std::max<std::uint64_t>(done_ / 4, 1), rows_ - done_, lanes_}));
-  const double average = (2 * initial_ + static_cast<double>(total_) / static_cast<double>(cols_)) / (weight_ + 2);
+  const double average =
+      (2 * initial_ + static_cast<double>(total_) / static_cast<double>(cols_)) / (weight_ + 2);
   double row_weight = 0, group_weight = 0;
   for (std::uint64_t j = 0; j < cols_; ++j) {
     if (period_ > 0 && j % period_ == 0) group_weight = 0;
@@ -127,7 +129,8 @@ void CodeModel::learn(std::uint64_t j, std::span<const std::uint8_t> symbols) {
     CodeTable& table = tables_[context.code_class];
     table.count[symbols[y]] += kSeen;
     table.changed = true;
-    const std::uint64_t magnitude = (std::uint64_t{symbols[y]} << context.shift) + ((1ull << context.shift) >> 1);
+    const std::uint64_t magnitude =
+        (std::uint64_t{symbols[y]} << context.shift) + ((1ull << context.shift) >> 1);
     sum += magnitude;
     const float value = static_cast<float>(magnitude);
     row_sum_[y] += value * row_weight;

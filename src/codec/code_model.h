@@ -2,9 +2,9 @@
 //
 // Magnitudes are modelled as having the expected value column scale * row scale. Rows come in blocks of up to
 // 64 rows (lanes) that are walked column by column; column scales are learned from whole earlier blocks, row
-// scales from the row's earlier columns. The expected magnitude falls into one of 52 classes (four an octave),
-// each with an adaptive frequency table. docs/formats/encodings.md ("Code streams") defines every operation:
-// floats are IEEE single or double, in the given order, so that every reader gets the same bits.
+// scales from the row's earlier columns. The expected magnitude falls into one of 52 classes (four an
+// octave), each with an adaptive frequency table. docs/formats/encodings.md ("Code streams") defines every
+// operation: floats are IEEE single or double, in the given order, so that every reader gets the same bits.
 #pragma once
 
 #include <array>

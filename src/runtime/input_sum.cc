@@ -8,6 +8,11 @@
 #include "tensor/row_gram.h"
 
 namespace tt::runtime {
+namespace {
+
+constexpr std::uint64_t kPendingRows = 512;  // BLAS is slow for fewer
+
+}  // namespace
 
 BinnedSum::Form sum_form(InputKind kind) {
   const bool vector = kind == InputKind::tokens || kind == InputKind::energies;
@@ -27,11 +32,17 @@ InputSum::InputSum(const LayerInput& input, BinnedSum sum, std::uint64_t rows)
 
 void InputSum::add_gram(const std::vector<float>& rows) {
   const std::uint64_t count = rows.size() / input_.size;
-  tensor::add_row_gram(rows, count, input_.size, block_);
+  pending_.insert(pending_.end(), rows.begin(), rows.end());
+  if (pending_.size() >= kPendingRows * input_.size) flush();
   for (std::uint64_t row = 0; row < count; ++row)
     for (std::uint64_t i = 0; i < input_.size; ++i)
       means_[i] += static_cast<double>(rows[row * input_.size + i]);
   block_rows_ += count;
+}
+
+void InputSum::flush() {
+  tensor::add_row_gram(pending_, pending_.size() / input_.size, input_.size, block_);
+  pending_.clear();
 }
 
 void InputSum::add_energies(const std::vector<float>& rows) {
@@ -72,6 +83,7 @@ std::vector<double> InputSum::packed(std::vector<std::int16_t>& exponents) const
 }
 
 void InputSum::end_block(const std::string& where) {
+  if (!pending_.empty()) flush();
   std::vector<std::int16_t> exponents;
   const std::vector<double> values = packed(exponents);
   if (!std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); }))

@@ -32,6 +32,7 @@ class InputSum {
 
  private:
   void add_gram(const std::vector<float>& rows);
+  void flush();
   void add_energies(const std::vector<float>& rows);
   std::vector<double> packed(std::vector<std::int16_t>& exponents) const;
 
@@ -40,6 +41,7 @@ class InputSum {
   std::uint64_t rows_ = 0, block_rows_ = 0;
   std::vector<double> block_;  // size x size, upper triangle; or size
   std::vector<double> means_;  // sums of the rows
+  std::vector<float> pending_;  // rows that are not in block_ yet
 };
 
 }  // namespace tt::runtime

@@ -113,7 +113,8 @@ namespace {
 // sum over outputs of a^T C a, a panel of outputs at a time, in double.
 double full_energy(const MatrixView& values, const Metric& metric) {
   const std::uint64_t n = metric.size, outputs = metric.axis == 1 ? values.rows : values.cols;
-  const std::uint64_t step = std::max<std::uint64_t>(64, (std::uint64_t{1} << 18) / std::max<std::uint64_t>(n, 1));
+  const std::uint64_t step =
+      std::max<std::uint64_t>(64, (std::uint64_t{1} << 18) / std::max<std::uint64_t>(n, 1));
   std::vector<double> panel, product;
   double sum = 0;
   for (std::uint64_t first = 0; first < outputs; first += step) {
@@ -122,8 +123,8 @@ double full_energy(const MatrixView& values, const Metric& metric) {
     product.resize(count * n);
     for (std::uint64_t o = 0; o < count; ++o)
       for (std::uint64_t i = 0; i < n; ++i)
-        panel[o * n + i] = metric.axis == 1 ? values.values[(first + o) * n + i]
-                                            : values.values[i * outputs + first + o];
+        panel[o * n + i] =
+            metric.axis == 1 ? values.values[(first + o) * n + i] : values.values[i * outputs + first + o];
     const auto rows = static_cast<blasint>(count), side = static_cast<blasint>(n);
     cblas_dsymm(CblasRowMajor, CblasRight, CblasUpper, rows, side, 1.0, metric.values.data(), side,
                 panel.data(), side, 0.0, product.data(), side);

@@ -36,6 +36,7 @@ class Session {
   // resource_limit.
   static Session open(const model::Model& model, const SessionOptions& options = {});
 
+  explicit Session(std::unique_ptr<Engine> engine);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
@@ -52,7 +53,6 @@ class Session {
   NamedArrays run_once(const NamedArrays& inputs) const;
 
  private:
-  explicit Session(std::unique_ptr<Engine> engine);
   std::unique_ptr<Engine> engine_;
 };
 

@@ -119,7 +119,6 @@ base::Bytes encode_with(const CodeMatrix& matrix, const CodeParameters& paramete
 
 // ---- choosing parameters
 
-// log2(2^15 / f) at f = 128 k, linear between: within 0.001 bits but for rare symbols, where it is above.
 double bits_of(std::uint32_t frequency) {
   static const std::vector<float> table = [] {
     std::vector<float> values(kCodeTotal + 1);
@@ -130,20 +129,25 @@ double bits_of(std::uint32_t frequency) {
   return static_cast<double>(table[frequency]);
 }
 
-double cost(const CodeMatrix& matrix, const CodeParameters& parameters) {
-  double bits = 0;
-  std::uint64_t plain = 0;
-  walk(
-      matrix, parameters,
-      [&](const CodeTable& table, std::uint32_t symbol, const CodeContext& context, std::uint32_t,
-          std::int32_t code) {
-        bits += bits_of(table.frequency(symbol));
-        const std::uint32_t escape = escape_symbol(context.code_class);
-        if (symbol == escape) plain += gamma_size((magnitude_of(code) >> context.shift) - escape + 1);
-        plain += context.shift + (code != 0 ? 1u : 0u);
-      },
-      [] {});
-  return bits + static_cast<double>(plain);
+// Bits of a matrix, and of those the bits of its second half.
+struct Cost {
+  double bits = 0, second_half = 0;
+};
+
+Cost cost(const CodeMatrix& matrix, const CodeParameters& parameters) {
+  Cost cost;
+  std::uint64_t left = matrix.codes.size();
+  const auto take = [&](const CodeTable& table, std::uint32_t symbol, const CodeContext& context,
+                        std::uint32_t, std::int32_t code) {
+    const std::uint32_t escape = escape_symbol(context.code_class);
+    std::uint32_t plain = context.shift + (code != 0 ? 1u : 0u);
+    if (symbol == escape) plain += gamma_size((magnitude_of(code) >> context.shift) - escape + 1);
+    const double bits = bits_of(table.frequency(symbol)) + plain;
+    cost.bits += bits;
+    if (2 * left-- <= matrix.codes.size()) cost.second_half += bits;
+  };
+  walk(matrix, parameters, take, [] {});
+  return cost;
 }
 
 // Rows spread over the matrix, about 2^16 codes: enough to tell parameters apart.
@@ -164,7 +168,7 @@ struct Choice {
 };
 
 void try_parameters(const CodeMatrix& sample, Choice& best, CodeParameters candidate) {
-  const double bits = cost(sample, candidate);
+  const double bits = cost(sample, candidate).bits;
   if (bits < best.bits) best = {candidate, bits};
 }
 
@@ -174,7 +178,7 @@ Choice choose(const CodeMatrix& sample) {
   for (const std::int32_t code : sample.codes) sum += magnitude_of(code);
   best.parameters.scale = nearest_scale(sum / static_cast<double>(sample.codes.size()));
   best.parameters.lanes_log2 = 4;
-  best.bits = cost(sample, best.parameters);
+  best.bits = cost(sample, best.parameters).bits;
   for (std::uint8_t prior = 1; prior < 4; ++prior) {
     CodeParameters candidate = best.parameters;
     candidate.row_prior = prior;
@@ -222,10 +226,11 @@ double estimate_bits(const CodeMatrix& matrix) {
   const CodeParameters parameters = parameters_for(matrix);
   if (parameters.scale == 0) return 8;
   const double header = 8 * (parameters.period > 0 ? 3 : 2) + 8.0 * parameters.lanes();
-  const std::vector<std::int32_t> codes = sample_rows(matrix, 1u << 18);
+  const std::vector<std::int32_t> codes = sample_rows(matrix, 1u << 20);
   const CodeMatrix sample{codes.size() / matrix.cols, matrix.cols, codes};
-  const double share = static_cast<double>(matrix.codes.size()) / static_cast<double>(codes.size());
-  return header + cost(sample, parameters) * share;
+  const Cost of_sample = cost(sample, parameters);
+  const auto more = static_cast<double>(matrix.codes.size() - codes.size());  // learning is over by then
+  return header + of_sample.bits + of_sample.second_half * more / (static_cast<double>(codes.size()) / 2);
 }
 
 }  // namespace tt::codec

@@ -61,11 +61,19 @@ struct TensorInfo {
   Range field;  // the field of the payload, with tag and length
 };
 
+// What is kept of the attributes of convolutions, products and Transpose.
+struct Attributes {
+  List kernel_shape, strides, pads, dilations, perm;  // of Onnx::integers, as in the file
+  NameId auto_pad = 0;
+  bool trans_a = false, trans_b = false;
+};
+
 struct Node {
   NameId op = 0, domain = 0, name = 0;
   std::uint32_t graph = 0;
   List inputs, outputs;              // of Onnx::values
   std::uint32_t tensor = kNone;      // of a Constant
+  std::uint32_t attributes = kNone;  // in Onnx::attributes, if it has one of them
   std::int32_t group = 1, axis = 0;  // attributes of these names
 };
 
@@ -83,8 +91,11 @@ struct Onnx {
   std::deque<Node> nodes;          // a node stands after those of its subgraphs
   std::deque<Graph> graphs;        // 0 is the main graph
   std::vector<NameId> values;
+  std::vector<Attributes> attributes;
+  std::vector<std::int64_t> integers;
   std::vector<ExternalData> externals;
-  std::vector<Message> messages;  // those around tensors, outer ones first
+  std::vector<Message> messages;       // the main graph and those around tensors, outer ones first
+  std::uint32_t main_message = kNone;  // the main graph's
   std::vector<std::string> notes;
 
   const std::string& op(const Node& node) const { return names[node.op]; }

@@ -86,7 +86,7 @@ Layers::Layers(const Values& values)
       if (tensor == kNone) continue;
       Role role = role_of(n, i, tensor);
       if (is_layer_role(role) && role != Role::embedding) matrix_[n] = tensor;
-      uses_.push_back({n, tensor, role});
+      uses_.push_back({n, tensor, role, i});
     }
   }
   // Biases and decomposed normalisations need to know the layers; the Add after a Mul needs to know the Mul.

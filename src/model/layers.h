@@ -14,6 +14,7 @@ struct LayerUse {
   std::uint32_t node = kNone;
   std::uint32_t tensor = kNone;
   Role role = Role::other;  // dense for all MatMul and Gemm, refined later
+  std::uint32_t input = 0;  // of the node, the one that is the tensor
 };
 
 class Layers {

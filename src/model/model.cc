@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "model/external_data.h"
+#include "model/model_state.h"
 #include "model/onnx_walk.h"
 #include "model/producer.h"
 #include "model/roles.h"
@@ -52,14 +53,6 @@ void refuse_other_formats(const base::InputFile& file) {
 }
 
 }  // namespace
-
-struct Model::State {
-  FileFormat format = FileFormat::onnx;
-  std::vector<SourceFile> files;
-  std::vector<Weight> weights;
-  Onnx onnx;                             // of an ONNX model
-  std::vector<std::uint32_t> of_tensor;  // weight of each of its tensors, or kNone
-};
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::Model(Model&&) noexcept = default;

@@ -149,8 +149,11 @@ class Model {
   // safetensors file, a model with external data already, or a location that is not a plain file name.
   Skeleton external_skeleton(const std::string& location) const;
 
- private:
+  // The graph, for the files of this folder (model/model_state.h).
   struct State;
+  const State& state() const { return *state_; }
+
+ private:
   static Model walk(base::InputFile file, const std::function<void(State&)>& resolve);
   explicit Model(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

@@ -2,6 +2,9 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -24,6 +27,19 @@ namespace {
 constexpr int kFunctionAttributeDefaults = 11;
 
 constexpr const char* kNoModelHint = "tt reads .onnx and .safetensors files; convert other models first";
+
+// Attributes without a tensor or graph that somebody needs.
+constexpr std::array<std::string_view, 10> kKeptAttributes = {
+    "group", "axis", "kernel_shape", "strides", "pads", "dilations", "perm", "auto_pad", "transA", "transB"};
+struct ListField {
+  std::string_view name;
+  List Attributes::*list;
+};
+constexpr ListField kListFields[] = {{"kernel_shape", &Attributes::kernel_shape},
+                                     {"strides", &Attributes::strides},
+                                     {"pads", &Attributes::pads},
+                                     {"dilations", &Attributes::dilations},
+                                     {"perm", &Attributes::perm}};
 
 std::uint32_t size32(std::size_t size) {
   return static_cast<std::uint32_t>(size);
@@ -64,6 +80,18 @@ class Walker {
     std::uint32_t tensor = kNone;
     std::vector<std::uint32_t> graphs;
     std::uint64_t integer = 0;
+    std::vector<std::int64_t> integers;  // empty if there are more than kMaxAttributeIntegers
+    std::size_t integer_count = 0;
+    std::string text;
+
+    void add_integer(std::uint64_t value) {
+      if (++integer_count <= kMaxAttributeIntegers) integers.push_back(static_cast<std::int64_t>(value));
+      if (integer_count > kMaxAttributeIntegers) integers.clear();
+    }
+    bool is_kept() const {
+      if (tensor != kNone || !graphs.empty()) return true;
+      return std::find(kKeptAttributes.begin(), kKeptAttributes.end(), name) != kKeptAttributes.end();
+    }
   };
 
   [[noreturn]] void fail_no_model(const std::string& why) {
@@ -88,6 +116,7 @@ class Walker {
     }
     std::uint32_t nodes = 0, sparse = 0;
     in_.message(field, label, kNone, [&](const Field& f) {
+      if (id == 0 && onnx_.main_message == kNone) onnx_.main_message = in_.keep_message();
       switch (f.tag) {
         case bytes_tag(GraphProto::kNodeFieldNumber):
           return node(f, nodes++, id, depth);
@@ -191,9 +220,7 @@ class Walker {
           return;
         case bytes_tag(NodeProto::kAttributeFieldNumber): {
           Attribute read = attribute(f, attribute_count++, node, depth);
-          bool kept =
-              read.tensor != kNone || !read.graphs.empty() || read.name == "group" || read.name == "axis";
-          if (kept) attributes.push_back(std::move(read));
+          if (read.is_kept()) attributes.push_back(std::move(read));
           return;
         }
         default:
@@ -223,6 +250,7 @@ class Walker {
       for (std::uint32_t graph : attribute.graphs) onnx_.graphs[graph].owner = id;
       if (attribute.name == "group") node.group = static_cast<std::int32_t>(attribute.integer);
       if (attribute.name == "axis") node.axis = static_cast<std::int32_t>(attribute.integer);
+      keep_attribute(node, attribute);
       if (attribute.tensor == kNone) continue;
       TensorInfo& tensor = onnx_.tensors[attribute.tensor];
       if (!constant || attribute.name != "value") {
@@ -234,6 +262,25 @@ class Walker {
     }
     onnx_.nodes.push_back(node);
     onnx_.graphs[node.graph].nodes.push_back(id);
+  }
+
+  void keep_attribute(Node& node, const Attribute& attribute) {
+    const std::string& name = attribute.name;
+    const bool is_text = name == "auto_pad", is_a = name == "transA", is_b = name == "transB";
+    const ListField* list = std::find_if(std::begin(kListFields), std::end(kListFields),
+                                         [&](const ListField& field) { return field.name == name; });
+    if (!is_text && !is_a && !is_b && list == std::end(kListFields)) return;
+    if (node.attributes == kNone) {
+      node.attributes = size32(onnx_.attributes.size());
+      onnx_.attributes.emplace_back();
+    }
+    Attributes& kept = onnx_.attributes[node.attributes];
+    if (is_text) kept.auto_pad = onnx_.names.add(attribute.text);
+    if (is_a) kept.trans_a = attribute.integer != 0;
+    if (is_b) kept.trans_b = attribute.integer != 0;
+    if (list == std::end(kListFields)) return;
+    kept.*(list->list) = {size32(onnx_.integers.size()), size32(attribute.integers.size())};
+    onnx_.integers.insert(onnx_.integers.end(), attribute.integers.begin(), attribute.integers.end());
   }
 
   Attribute attribute(const Field& field, std::uint32_t index, const Node& node, int depth) {
@@ -251,6 +298,13 @@ class Walker {
           return;
         case varint_tag(AttributeProto::kIFieldNumber):
           result.integer = f.value;
+          return;
+        case varint_tag(AttributeProto::kIntsFieldNumber):
+          return result.add_integer(f.value);
+        case bytes_tag(AttributeProto::kIntsFieldNumber):
+          return in_.packed_varints(f, [&](std::uint64_t value) { result.add_integer(value); });
+        case bytes_tag(AttributeProto::kSFieldNumber):
+          if (f.payload.size() <= kMaxAttributeText) result.text = in_.text(f);
           return;
         case bytes_tag(AttributeProto::kTFieldNumber):
           once(tensor_seen);

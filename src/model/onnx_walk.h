@@ -8,6 +8,9 @@ namespace tt::model {
 
 inline constexpr int kMaxGraphDepth = 32;
 inline constexpr std::size_t kMaxGraphs = 65'536;
+// Of one attribute: pads of 8 spatial dimensions. Longer lists are not kept, no runtime takes them.
+inline constexpr std::size_t kMaxAttributeIntegers = 16;
+inline constexpr std::size_t kMaxAttributeText = 16;  // bytes; auto_pad has fewer
 
 // Errors: bad_data: no ONNX model, malformed, more than one main graph, a node without op_type, two tensors
 // of one name in a graph, and those of walk_tensor; resource_limit: depth, number of graphs, and those of

@@ -81,8 +81,8 @@ bool needs_inlining(const std::vector<SourceFile>& files, const std::vector<Weig
 }
 
 Skeleton cut_inline(const Onnx& onnx, const std::vector<SourceFile>& files,
-                    const std::vector<Weight>& weights, const std::vector<std::uint32_t>& of_tensor) {
-  std::vector<Edit> edits;
+                    const std::vector<Weight>& weights, const std::vector<std::uint32_t>& of_tensor,
+                    std::vector<Edit> edits) {
   for (std::size_t i = 0; i < onnx.tensors.size(); ++i) {
     const TensorInfo& info = onnx.tensors[i];
     std::uint32_t weight = of_tensor[i];

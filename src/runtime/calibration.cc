@@ -103,22 +103,24 @@ Calibration::Calibration(CalibrationSums sums)
   }
 }
 
-tensor::Metric Calibration::build(std::size_t index) const {
-  const WeightInfo& weight = info_.weights[index];
+tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const InputTotals& totals) {
+  const WeightInfo& weight = info.weights.at(index);
   tensor::Metric metric;
   metric.axis = weight.axis;
   metric.size = weight.axis == 0 ? weight.rows : weight.cols;
-  for (const std::uint64_t input : weight.inputs) metric.samples += static_cast<double>(info_.inputs[input].rows);
+  for (const std::uint64_t input : weight.inputs)
+    metric.samples += static_cast<double>(info.inputs[input].rows);
   if (!(metric.samples > 0)) return metric;
   const std::uint64_t n = metric.size;
-  const bool diagonal = is_diagonal(info_.inputs[weight.inputs[0]].kind);
+  const bool diagonal = is_diagonal(info.inputs[weight.inputs[0]].kind);
   metric.kind = diagonal ? tensor::Metric::Kind::diagonal : tensor::Metric::Kind::full;
   metric.values.assign(diagonal ? n : n * n, 0.0);
   for (const std::uint64_t input : weight.inputs) {
+    const std::vector<double> values = totals(input);
     if (diagonal)
-      for (std::uint64_t i = 0; i < n; ++i) metric.values[i] += totals_[input][i];
+      for (std::uint64_t i = 0; i < n; ++i) metric.values[i] += values[i];
     else
-      add_unpacked(totals_[input], n, metric.values);
+      add_unpacked(values, n, metric.values);
   }
   if (!diagonal) keep_groups_apart(metric.values, n, weight.group);
   return metric;
@@ -126,13 +128,17 @@ tensor::Metric Calibration::build(std::size_t index) const {
 
 std::shared_ptr<const tensor::Metric> Calibration::metric(std::size_t weight) const {
   const WeightInfo& info = info_.weights.at(weight);
-  if (info.inputs.empty()) return std::make_shared<const tensor::Metric>(build(weight));
+  const auto build = [&] {
+    return std::make_shared<const tensor::Metric>(
+        metric_of(info_, weight, [&](std::size_t input) { return totals_[input]; }));
+  };
+  if (info.inputs.empty()) return build();
   std::string key = std::to_string(info.axis) + "/" + std::to_string(info.group);
   for (const std::uint64_t input : info.inputs) key += "," + std::to_string(input);
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const tensor::Metric>& slot = cache_[key];
   if (std::shared_ptr<const tensor::Metric> known = slot.lock()) return known;
-  auto fresh = std::make_shared<const tensor::Metric>(build(weight));
+  auto fresh = build();
   slot = fresh;
   return fresh;
 }

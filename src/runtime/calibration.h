@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -99,6 +100,11 @@ double effective_rank(const InputInfo& input, const BinnedSum& sum);
 // What makes an input a poor guide, for the user; empty if nothing does.
 std::string warning_of(const InputInfo& input);
 
+// C of a weight; `totals` gives the sums of an input (BinnedSum::totals). The identity, with the size of the
+// axis, where nothing is known; its `samples` is 0.
+using InputTotals = std::function<std::vector<double>(std::size_t input)>;
+tensor::Metric metric_of(const CalibrationInfo& info, std::size_t weight, const InputTotals& totals);
+
 // For planning and coding. Thread-safe.
 class Calibration {
  public:
@@ -106,8 +112,7 @@ class Calibration {
 
   const CalibrationInfo& info() const { return info_; }
   const NamedArrays& held_out() const { return held_out_; }
-  // C of a weight, by its index in the model; the identity (with the size of its axis) where nothing is known.
-  // Weights with the same input share it while anybody holds it.
+  // metric_of() of a weight, by its index in the model. Weights with the same input share it while anybody holds it.
   std::shared_ptr<const tensor::Metric> metric(std::size_t weight) const;
   // E x along the metric's axis, one value for each of its `size`; empty where it is not known.
   std::vector<double> mean(std::size_t weight) const;
@@ -119,8 +124,6 @@ class Calibration {
   std::vector<std::string> notes() const;
 
  private:
-  tensor::Metric build(std::size_t weight) const;
-
   CalibrationInfo info_;
   std::vector<std::vector<double>> totals_;  // by input, packed
   NamedArrays held_out_;

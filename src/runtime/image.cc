@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "model/skeleton_writer.h"
 
@@ -101,7 +102,7 @@ ModelImage image_of(const model::Model& model, std::uint64_t max_inline) {
 
 std::vector<base::Bytes> assemble(const model::Skeleton& skeleton,
                                   const std::vector<std::uint64_t>& payload_sizes,
-                                  const PayloadReader& read) {
+                                  const PayloadReader& read, unsigned threads) {
   const model::Placement placement =
       model::place_pieces(skeleton.files, skeleton.literals.size(), payload_sizes);
   std::vector<base::Bytes> files;
@@ -109,14 +110,15 @@ std::vector<base::Bytes> assemble(const model::Skeleton& skeleton,
   for (const model::LiteralTarget& target : placement.literals)
     std::copy_n(skeleton.literals.data() + target.source, target.length,
                 files[target.file].data() + target.offset);
-  for (std::size_t weight = 0; weight < placement.weights.size(); ++weight)
+  base::parallel_for(placement.weights.size(), threads, [&](std::size_t weight) {
     place_weight(weight, placement.weights[weight], read, files);
+  });
   return files;
 }
 
 model::Model assembled_model(const model::Skeleton& skeleton, const std::vector<std::uint64_t>& payload_sizes,
-                             const PayloadReader& read, const std::string& name) {
-  std::vector<base::Bytes> files = assemble(skeleton, payload_sizes, read);
+                             const PayloadReader& read, const std::string& name, unsigned threads) {
+  std::vector<base::Bytes> files = assemble(skeleton, payload_sizes, read, threads);
   std::vector<model::SourceFile> beside;
   for (std::size_t i = 1; i < files.size(); ++i) {
     const std::string& location = skeleton.files[i].location;

@@ -27,7 +27,7 @@ struct JudgeOptions {
   std::uint64_t first = 0, count = UINT64_MAX;  // the samples that are used
   double confidence = 0;                        // percent, as PredictionOptions
   std::uint64_t seed = 0;
-  std::uint64_t batch_bytes = 64 << 20;   // inputs and outputs of one run, by the size of the first sample's
+  std::uint64_t batch_bytes = 8 << 20;    // inputs and outputs of one run, by the size of the first sample's
   std::uint64_t cache_bytes = 256 << 20;  // outputs of the original that are kept for the next candidate
 };
 

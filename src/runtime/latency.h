@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <utility>
 
 #include "runtime/session.h"
 
@@ -13,8 +13,8 @@ struct Latency {
   std::uint64_t runs = 0;
 };
 
-// Warm-up runs, then both models in turn (so that a slow moment of the machine hits both), until `repeats`
-// runs each or `seconds` are over, at least five. `inputs`: one batch.
+// Three warm-up runs each, then both models in turn (so that a slow moment of the machine hits both), until
+// `repeats` runs each or `seconds` are over, at least five. `inputs`: one batch.
 std::pair<Latency, Latency> measure_latency(const Session& original, const Session& candidate,
                                             const NamedArrays& inputs, std::uint64_t repeats = 50,
                                             double seconds = 5);

@@ -3,10 +3,11 @@
 // y: the original's values, y^: the candidate's, in double, n of them over all samples.
 //   mse = sum (y - y^)^2 / n, mae = sum |y - y^| / n, max_abs_error = max |y - y^|
 //   relative_error = ||y - y^||_F / ||y||_F; 0 if both are zero, infinite if only y is zero
-//   pearson: correlation of y and y^, over all values; 1 if they are equal, 0 if only one is constant
+//   pearson: correlation of y and y^, over all values; 1 if they are equal, else 0 if one is constant
 //   cosine of a row (the last axis of a sample; the whole sample if that axis is 1): mean and smallest; 1 if
 //   both rows are zero, 0 if one is
-// Sums are of blocks of fixed size in a fixed order, so that neither batches nor threads change a figure.
+// Sums are of blocks of fixed size in a fixed order, with the rounding errors carried along, so that neither
+// batches nor threads change a figure.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +32,12 @@ class OutputError {
  public:
   explicit OutputError(std::string name);
   OutputError(OutputError&&) noexcept;
+  OutputError& operator=(OutputError&&) noexcept;
   ~OutputError();
 
-  // The next samples, in order. `keep`: one flag a row (all leading axes together), empty = all rows; rows
-  // with 0 do not count. Errors: bad_data if the shapes differ, a kept value of the original is not finite,
-  // or `keep` has another length.
+  // The next samples, in order. `keep`: flags for the first axes (one a sample, one a position ..., each for
+  // equally many values in C order), empty = all; where one is 0 nothing counts. Errors: bad_data if the
+  // shapes differ, a kept value of the original is not finite, or `keep` has a length that does not fit.
   void add(const Array& original, const Array& candidate, std::span<const std::uint8_t> keep = {});
   // Errors: bad_data if nothing was compared.
   OutputMetrics result() const;

@@ -40,6 +40,7 @@ class Session {
   // The same for a model that is in memory already.
   static Session open(ModelImage image, const SessionOptions& options = {});
 
+  explicit Session(std::unique_ptr<Engine> engine);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
@@ -56,7 +57,6 @@ class Session {
   NamedArrays run_once(const NamedArrays& inputs) const;
 
  private:
-  explicit Session(std::unique_ptr<Engine> engine);
   std::unique_ptr<Engine> engine_;
 };
 

@@ -1,6 +1,7 @@
 // What a model is for, as far as judging it needs to know.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,11 +29,18 @@ struct TaskChoice {
   std::string reason;  // "integer labels, one a sample", for the report
 };
 
-// `wished`: --task. Else: integer labels, one a sample, and an output [N, C]: classification; integer labels
-// [N, T] or integer inputs [N, T] and an output [N, T, V] with V the rows of the embedding table: lm; float
-// labels: regression; integer inputs and a float output otherwise: embedding; `predictions` (a KL or top-k
-// limit was given): classification; a model that ends in Softmax over at least two classes: classification;
-// else generic. `labels` may be null. Errors: usage if the wished task needs an output that the model lacks.
+// `wished`: --task. Else, by the first rule that holds:
+//   integer labels, one a sample, and an output of at least two scores a sample: classification;
+//   integer labels [N, T] and an output [N, T, V]: lm if V is the number of rows of an embedding table, else
+//   classification;
+//   other labels: regression;
+//   integer inputs [N, T] and an output [N, T, V], V as above: lm;
+//   integer inputs and a floating-point output otherwise: embedding;
+//   `predictions` (a KL or top-k limit was given): classification;
+//   an output that ends in Softmax over at least two classes along its last axis: classification;
+//   else generic.
+// `labels` may be null; one-hot ones count as integers (runtime/labels.h). Errors: usage if the wished task
+// needs an output that the model lacks.
 TaskChoice choose_task(const model::Model& model, const Signature& signature, const Array* labels,
                        std::optional<Task> wished, bool predictions);
 

@@ -150,15 +150,18 @@ Cost cost(const CodeMatrix& matrix, const CodeParameters& parameters) {
   return cost;
 }
 
-// Rows spread over the matrix, about 2^16 codes: enough to tell parameters apart.
+// About `wanted` codes in whole rows that are spread over the matrix, and so are those of each half.
 std::vector<std::int32_t> sample_rows(const CodeMatrix& matrix, std::uint64_t wanted) {
   const std::uint64_t rows = std::clamp<std::uint64_t>(wanted / matrix.cols, 1, matrix.rows);
+  if (rows == matrix.rows) return {matrix.codes.begin(), matrix.codes.end()};
   std::vector<std::int32_t> codes;
   codes.reserve(rows * matrix.cols);
-  for (std::uint64_t i = 0; i < rows; ++i) {
+  const auto add = [&](std::uint64_t i) {
     const auto row = matrix.codes.subspan(i * matrix.rows / rows * matrix.cols, matrix.cols);
     codes.insert(codes.end(), row.begin(), row.end());
-  }
+  };
+  for (std::uint64_t i = 0; i < rows; i += 2) add(i);
+  for (std::uint64_t i = 1; i < rows; i += 2) add(i);
   return codes;
 }
 

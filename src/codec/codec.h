@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "codec/encoding.h"
+#include "tensor/metric.h"
 #include "tensor/weight_data.h"
 
 namespace tt::codec {
@@ -62,7 +63,10 @@ class Codec {
   // checked.
   virtual std::vector<CoreLayout> core_layouts(const WeightLayout& layout,
                                                const Encoding& encoding) const = 0;
-  virtual std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const = 0;
+  // `metric` (null: identity): what the error is measured in, where the format makes use of it. Errors:
+  // bad_data if it does not fit the weight.
+  virtual std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
+                                   const tensor::Metric* metric = nullptr) const = 0;
   // Exactly payload_size() bytes go to `sink`. Memory beyond the cores: O(4 MiB), low rank and tt hold their
   // factors. Errors: corrupt if the cores do not decode (any bytes give an error or a result, never a crash
   // or a blow-up).
@@ -79,6 +83,11 @@ base::Bytes decode_all(const WeightLayout& layout, const Encoding& encoding, con
 // ||W - W^||_F / ||W||_F of a decoded payload against the original, in double; 0 for identical bytes (NaN
 // included), 1 if W is zero and W^ is not.
 double relative_error(const WeightData& original, const Encoding& encoding, const CoreReader& cores);
+
+// The same in a layer's metric: sqrt(tr(E C E^T) / tr(W C W^T)) of the decoded weight, in double. Errors:
+// bad_data if the metric does not fit the weight.
+double output_error(const WeightData& original, const Encoding& encoding, const CoreReader& cores,
+                    const tensor::Metric& metric);
 
 // Fast estimates of the coded size in bytes (within 2 %), without coding: `lossless` of the payload, and
 // `f16` with `mantissa` bits.

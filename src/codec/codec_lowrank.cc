@@ -64,7 +64,8 @@ class LowRankCodec final : public Codec {
   std::vector<CoreLayout> core_layouts(const WeightLayout& layout, const Encoding& encoding) const override {
     return {{encoding.dtype, {layout.rows, encoding.rank}}, {encoding.dtype, {encoding.rank, layout.cols}}};
   }
-  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const override {
+  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
+                           const tensor::Metric*) const override {
     check(weight.layout, encoding);
     const std::vector<float> values = weight.values();
     const tensor::MatrixView view{values, weight.layout.rows, weight.layout.cols};

@@ -7,12 +7,14 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "runtime/class_labels.h"
 #include "runtime/feed.h"
 #include "runtime/input_sum.h"
 #include "runtime/pass_plan.h"
 #include "runtime/sample_blocks.h"
 #include "runtime/sensitivity.h"
 #include "runtime/tapped_session.h"
+#include "tensor/random.h"
 
 namespace tt::runtime {
 namespace {
@@ -28,10 +30,7 @@ struct Run {
 };
 
 std::vector<std::uint8_t> keep_of(const NamedArrays& inputs, const std::string& mask) {
-  std::vector<std::uint8_t> keep;
-  if (mask.empty()) return keep;
-  for (const double value : to_doubles(*find_array(inputs, mask))) keep.push_back(value != 0 ? 1 : 0);
-  return keep;
+  return mask.empty() ? std::vector<std::uint8_t>{} : nonzero(*find_array(inputs, mask));
 }
 
 std::vector<std::string> values_of(const std::vector<LayerInput>& inputs,

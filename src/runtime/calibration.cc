@@ -160,9 +160,9 @@ std::vector<double> Calibration::mean(std::size_t index) const {
   return mean;
 }
 
-std::optional<double> Calibration::sensitivity(std::size_t weight) const {
+std::optional<double> sensitivity_of(const CalibrationInfo& info, std::size_t weight) {
   double damage = 0, error = 0;
-  for (const Probe& probe : info_.probes) {
+  for (const Probe& probe : info.probes) {
     if (!(probe.damage.at(weight) >= 0) || !(probe.error.at(weight) > 0)) continue;
     damage += static_cast<double>(probe.samples) * probe.damage[weight] / probe.error[weight];
     error += static_cast<double>(probe.samples);

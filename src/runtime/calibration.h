@@ -105,6 +105,10 @@ std::string warning_of(const InputInfo& input);
 using InputTotals = std::function<std::vector<double>(std::size_t input)>;
 tensor::Metric metric_of(const CalibrationInfo& info, std::size_t weight, const InputTotals& totals);
 
+// Damage of the output for one unit of the metric's error, the mean over all probes weighted by samples; nothing
+// if it was not measured.
+std::optional<double> sensitivity_of(const CalibrationInfo& info, std::size_t weight);
+
 // For planning and coding. Thread-safe.
 class Calibration {
  public:
@@ -116,9 +120,7 @@ class Calibration {
   std::shared_ptr<const tensor::Metric> metric(std::size_t weight) const;
   // E x along the metric's axis, one value for each of its `size`; empty where it is not known.
   std::vector<double> mean(std::size_t weight) const;
-  // Damage of the output for one unit of the metric's error, the mean over all probes weighted by samples;
-  // nothing if it was not measured.
-  std::optional<double> sensitivity(std::size_t weight) const;
+  std::optional<double> sensitivity(std::size_t weight) const { return sensitivity_of(info_, weight); }
   std::string measure() const;  // of the sensitivities; empty without
   // "C = I, ..." where a layer saw nothing, one line a weight.
   std::vector<std::string> notes() const;

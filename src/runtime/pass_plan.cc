@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/calibration.h"
+
 namespace tt::runtime {
 namespace {
 

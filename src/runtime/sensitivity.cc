@@ -7,9 +7,11 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "runtime/batches.h"
+#include "runtime/class_labels.h"
 #include "runtime/distortion.h"
 #include "runtime/output_error.h"
 #include "runtime/predictions.h"
+#include "runtime/sample_blocks.h"
 #include "runtime/tapped_session.h"
 #include "tensor/random.h"
 

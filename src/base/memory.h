@@ -16,6 +16,8 @@ std::uint64_t heap_bytes();
 void limit_heap(std::uint64_t bytes);
 // What a limit of the address space (ulimit -v) still leaves; nothing if there is no limit.
 std::optional<std::uint64_t> address_space_left();
+// Of the machine, or of its control group where that is less.
+std::uint64_t physical_memory_bytes();
 // No core dumps and no ptrace: keys and weights stay in the process.
 void forbid_core_dumps();
 

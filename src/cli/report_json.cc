@@ -33,6 +33,10 @@ Json encoding_json(const codec::Encoding& encoding) {
       object.emplace_back("rank", Json(encoding.rank));
       object.emplace_back("dtype", dtype);
       break;
+    case codec::Format::quant:
+      if (encoding.rate != 0) object.emplace_back("rate", Json(encoding.rate));
+      if (encoding.step != 0) object.emplace_back("step", Json(encoding.step));
+      break;
     case codec::Format::tt:
       object.emplace_back("modes", Json::of(encoding.modes));
       object.emplace_back("ranks", Json::of(encoding.ranks));

@@ -13,6 +13,9 @@ constexpr std::int32_t kForget = 60000 * kSeen;  // counts are halved above this
 constexpr std::uint64_t kLongestWait = 4096;     // elements between two adaptations
 constexpr int kMaxShift = 26;                    // 2^31 >> 26 is the escape
 constexpr float kGroupPrior = 4;
+constexpr float kLargestPrediction = 1 << 21;
+constexpr float kRounder = 3 << 22;             // x + r - r rounds x to the nearest integer, ties to even
+constexpr int kLowestTilt = (127 - 5) * 2;      // sign class 0 ends at 2^-4.5
 constexpr int kLowest = (127 - 10) * 4;  // class 0 begins at 2^-10
 
 // Discretised Laplace distribution with mean magnitude q: P(0) = 1 - t, P(k) = t^(2k-1) (1 - t^2).
@@ -58,6 +61,10 @@ CodeContext context_of(float expected) {
           static_cast<std::uint8_t>(std::min((at - last) / 4 + 1, kMaxShift))};
 }
 
+std::uint64_t magnitude_estimate(std::uint32_t symbol, std::uint32_t shift) {
+  return (std::uint64_t{symbol} << shift) + ((1ull << shift) >> 1);
+}
+
 }  // namespace
 
 float initial_scale(std::uint8_t scale) {
@@ -75,10 +82,12 @@ CodeModel::CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::
       cols_(cols),
       lanes_(parameters.lanes()),
       period_(parameters.period),
+      distance_(parameters.distance),
       row_prior_(parameters.row_prior == 3 ? 1 : 4 << 2 * parameters.row_prior),
       column_prior_(parameters.column_prior == 0 ? 4 : 1),
       initial_(static_cast<double>(initial_scale(parameters.scale))),
       row_scales_(parameters.row_prior != 3),
+      predicted_(parameters.predicted),
       column_sum_(cols),
       weight_of_(cols),
       factor_(cols),
@@ -87,6 +96,11 @@ CodeModel::CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::
     start_table(tables_[c], c);
     rebuild(tables_[c], escape_symbol(c));
   }
+  if (!predicted_) return;
+  for (std::size_t i = 0; i < kFeatures; ++i) weights_[i] = static_cast<float>(parameters.weights[i]) / 64;
+  for (auto* const values : {&mean_, &inverse_mean_, &signed_share_, &skew_}) values->resize(cols);
+  column_signed_.resize(cols);
+  history_.resize(distance_ + 3);  // the last one stays zero
 }
 
 std::uint32_t CodeModel::next_block() {
@@ -94,45 +108,93 @@ std::uint32_t CodeModel::next_block() {
   if (done_ == rows_) return 0;
   block_ = static_cast<std::uint32_t>(
       std::min<std::uint64_t>({std::max<std::uint64_t>(done_ / 4, 1), rows_ - done_, lanes_}));
+  weigh_columns();
+  row_sum_.fill(static_cast<float>(row_prior_));
+  signed_row_.fill(0);
+  return block_;
+}
+
+void CodeModel::weigh_columns() {
   const double average =
       (2 * initial_ + static_cast<double>(total_) / static_cast<double>(cols_)) / (weight_ + 2);
-  double row_weight = 0, group_weight = 0;
+  double row_weight = 0, group_weight = 0, signed_weight = 0;
   for (std::uint64_t j = 0; j < cols_; ++j) {
     if (period_ > 0 && j % period_ == 0) group_weight = 0;
-    const double mean =
-        (static_cast<double>(column_sum_[j]) + column_prior_ * average) / (weight_ + column_prior_);
+    const double sum = static_cast<double>(column_sum_[j]) + column_prior_ * average;
+    const double mean = sum / (weight_ + column_prior_);
     const double importance = 1 / (1 + mean);
     weight_of_[j] = static_cast<float>(importance);
     factor_[j] = static_cast<float>(mean * (4.0 / 3) / (group_weight + kGroupPrior));
     row_share_[j] = static_cast<float>(kGroupPrior / (row_weight + row_prior_));
+    if (predicted_) {
+      mean_[j] = static_cast<float>(mean);
+      inverse_mean_[j] = static_cast<float>(1 / mean);
+      signed_share_[j] = static_cast<float>(1 / (signed_weight + kGroupPrior));
+      skew_[j] = static_cast<float>(static_cast<double>(column_signed_[j]) / sum);
+      signed_weight += mean * importance;
+    }
     if (row_scales_) row_weight += mean * importance;
     if (period_ > 0) group_weight += mean * importance;
   }
   block_row_weight_ = row_weight;
-  row_sum_.fill(static_cast<float>(row_prior_));
-  return block_;
 }
 
 std::span<const CodeContext> CodeModel::contexts(std::uint64_t j) {
   if (period_ == 0 || j % period_ == 0) group_sum_.fill(0);
   const float factor = factor_[j], share = row_share_[j];
-  for (std::uint32_t y = 0; y < block_; ++y)
-    contexts_[y] = context_of(factor * (group_sum_[y] + row_sum_[y] * share));
+  for (std::uint32_t y = 0; y < block_; ++y) {
+    expected_[y] = factor * (group_sum_[y] + row_sum_[y] * share);
+    contexts_[y] = context_of(expected_[y]);
+  }
+  if (predicted_) predict(j);
   return std::span(contexts_).first(block_);
 }
 
-void CodeModel::learn(std::uint64_t j, std::span<const std::uint8_t> symbols) {
+const CodeModel::Lanes& CodeModel::neighbour(std::uint64_t j, std::uint64_t distance) const {
+  const std::uint64_t within = period_ > 0 ? j % period_ : j;
+  const std::size_t slots = history_.size() - 1;
+  return distance == 0 || distance > within ? history_[slots] : history_[(j - distance) % slots];
+}
+
+void CodeModel::predict(std::uint64_t j) {
+  const Lanes &left = neighbour(j, 1), &above = neighbour(j, distance_),
+              &corner = neighbour(j, distance_ > 0 ? distance_ + 1 : 0);
+  for (std::uint32_t y = 0; y < block_; ++y) {
+    const float around = weights_[0] * left[y] + weights_[1] * above[y] + weights_[2] * corner[y] +
+                         weights_[3] * (signed_row_[y] * signed_share_[j]);
+    const float wanted = mean_[j] * around + expected_[y] * (weights_[4] * skew_[j]);
+    const float value = std::clamp(wanted, -kLargestPrediction, kLargestPrediction);
+    rounded_[y] = (value + kRounder) - kRounder;
+    rest_[y] = value - rounded_[y];
+  }
+}
+
+std::array<float, kFeatures> CodeModel::features(std::uint64_t j, std::uint32_t y) const {
+  return {neighbour(j, 1)[y], neighbour(j, distance_)[y],
+          neighbour(j, distance_ > 0 ? distance_ + 1 : 0)[y], signed_row_[y] * signed_share_[j],
+          expected_[y] * skew_[j] * inverse_mean_[j]};
+}
+
+SignContext CodeModel::sign_context(std::uint32_t y, std::uint32_t symbol) const {
+  const CodeContext context = contexts_[y];
+  const auto value = static_cast<float>(magnitude_estimate(symbol, context.shift));
+  const float tilt = std::abs(rest_[y]) * value / (expected_[y] * expected_[y]);
+  const int at = static_cast<int>(std::bit_cast<std::uint32_t>(tilt) >> 22) - kLowestTilt;
+  return {static_cast<std::uint32_t>(std::clamp(at, 0, static_cast<int>(kSignClasses) - 1)), rest_[y] < 0};
+}
+
+void CodeModel::learn(std::uint64_t j, std::span<const std::uint8_t> symbols, std::span<const bool> negative) {
   const float weight = weight_of_[j], row_weight = row_scales_ ? weight : 0;
+  if (predicted_) learn_signed(j, symbols, negative);
   std::uint64_t sum = 0;
   for (std::uint32_t y = 0; y < block_; ++y) {
     const CodeContext context = contexts_[y];
     CodeTable& table = tables_[context.code_class];
     table.count[symbols[y]] += kSeen;
     table.changed = true;
-    const std::uint64_t magnitude =
-        (std::uint64_t{symbols[y]} << context.shift) + ((1ull << context.shift) >> 1);
+    const std::uint64_t magnitude = magnitude_estimate(symbols[y], context.shift);
     sum += magnitude;
-    const float value = static_cast<float>(magnitude);
+    const auto value = static_cast<float>(magnitude);
     row_sum_[y] += value * row_weight;
     group_sum_[y] += value * weight;
   }
@@ -142,11 +204,33 @@ void CodeModel::learn(std::uint64_t j, std::span<const std::uint8_t> symbols) {
   if (pending_ >= adapt_after_) adapt();
 }
 
+void CodeModel::learn_signed(std::uint64_t j, std::span<const std::uint8_t> symbols,
+                             std::span<const bool> negative) {
+  Lanes& now = history_[j % (history_.size() - 1)];
+  std::int64_t sum = 0;
+  for (std::uint32_t y = 0; y < block_; ++y) {
+    const auto magnitude = static_cast<std::int64_t>(magnitude_estimate(symbols[y], contexts_[y].shift));
+    const std::int64_t code = prediction(y) + (negative[y] ? -magnitude : magnitude);
+    sum += code;
+    const auto value = static_cast<float>(code);
+    now[y] = std::clamp(value * inverse_mean_[j], -4.0f, 4.0f);
+    signed_row_[y] += value * weight_of_[j];
+    if (symbols[y] == 0) continue;
+    const SignContext context = sign_context(y, symbols[y]);
+    SignTable& table = signs_[context.sign_class];
+    ++table.seen;
+    table.agreed += context.negative == negative[y] ? 1 : 0;
+  }
+  column_signed_[j] += sum;
+}
+
 void CodeModel::adapt() {
   pending_ = 0;
   adapt_after_ = std::min(adapt_after_ + adapt_after_ / 4, kLongestWait);
   for (std::uint32_t c = 0; c < kCodeClasses; ++c)
     if (tables_[c].changed) rebuild(tables_[c], escape_symbol(c));
+  for (SignTable& table : signs_)
+    table.frequency = static_cast<std::uint32_t>((table.agreed + 8.0) / (table.seen + 16.0) * (kCodeTotal - 2)) + 1;
 }
 
 void CodeModel::end_block() {

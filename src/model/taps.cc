@@ -56,6 +56,7 @@ class TapFinder {
     tap.op = onnx_.op(node);
     tap.input = input_name(use, node);
     tap.output = output_name(node);
+    if (is_recurrent(tap.op)) tap.sequence = onnx_.names[onnx_.value(node.inputs, 0)];
     if (is_product(tap.op)) describe_product(use, node, tap);
     if (use.role == Role::conv || use.role == Role::depthwise) describe_kernel(node, tap);
     return tap;

@@ -23,6 +23,7 @@ struct Tap {
   // directly: that one's output). An input may be one of the graph, or a constant; it is empty where no value
   // of the graph goes in (the state of a recurrent layer, positions of an embedding).
   std::string input, output;
+  std::string sequence;           // recurrent: X [steps, batch, in] of the layer, also for its R
   bool weight_is_left = false;    // MatMul(W, x): the layer multiplies from the left
   bool transposed = false;        // Gemm with transB (transA for a weight on the left), Transpose nodes
   bool input_transposed = false;  // Gemm with transA (transB): Y = X' W

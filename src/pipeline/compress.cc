@@ -38,10 +38,12 @@ std::uint64_t size_goal(const CompressOptions& options, std::uint64_t bytes_in) 
 std::vector<std::string> warnings_of(const CompressJob& job, const model::Model& model,
                                      const CompressOptions& options) {
   std::vector<std::string> warnings = job.selection().warnings;
-  for (std::size_t weight : job.not_finite()) {
-    const std::string message =
-        "weight " + base::quoted(model.weights()[weight].name) + " has values that are not finite";
-    if (options.fail_on_nan)
+  for (std::size_t i = 0; i < job.ranges().size(); ++i) {
+    if (job.ranges()[i] == tensor::ValueRange::float32) continue;
+    const bool finite = job.ranges()[i] == tensor::ValueRange::float64;
+    const std::string message = "weight " + base::quoted(model.weights()[i].name) + " has values that are " +
+                                (finite ? "beyond the range of float32" : "not finite");
+    if (options.fail_on_nan && !finite)
       throw Error(ErrorKind::bad_data, message,
                   "repair the model, or drop --fail-on-nan to keep such weights bit for bit");
     warnings.push_back(message + ": it is kept bit for bit");

@@ -31,6 +31,12 @@ void keep_varints_exact(const model::Skeleton& skeleton, std::vector<plan::Price
       }
 }
 
+// Why values of this range are kept bit for bit, or empty.
+std::string obstacle(tensor::ValueRange range) {
+  if (range == tensor::ValueRange::not_finite) return "not finite";
+  return range == tensor::ValueRange::float64 ? "beyond the range of float32" : "";
+}
+
 }  // namespace
 
 CompressJob::CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
@@ -65,20 +71,17 @@ container::Manifest CompressJob::manifest(const model::Skeleton& skeleton) const
 void CompressJob::price_weights() {
   const std::vector<model::Weight>& weights = model_.weights();
   curves_.resize(weights.size());
-  std::vector<char> broken(weights.size(), 0);
+  ranges_.resize(weights.size());
   progress_.start("pricing", weights.size(), 0);
   base::parallel_for(weights.size(), threads_, [&](std::size_t i) {
     const tensor::WeightData data = model_.read(weights[i]);
-    broken[i] = !tensor::all_finite(data.layout.dtype, data.payload);
+    ranges_[i] = tensor::range_of(data.layout.dtype, data.payload);
     curves_[i] = plan::price(data, selection_.options[i]);
     progress_.step(weights[i].layout.payload_size());
   });
   progress_.done();
   for (std::size_t i = 0; i < weights.size(); ++i)
-    if (broken[i]) {
-      not_finite_.push_back(i);
-      if (selection_.reasons[i].empty()) selection_.reasons[i] = "not finite";
-    }
+    if (selection_.reasons[i].empty()) selection_.reasons[i] = obstacle(ranges_[i]);
 }
 
 const FittedPlan& CompressJob::fit(std::uint64_t goal) {

@@ -9,6 +9,7 @@
 #include "pipeline/encoder.h"
 #include "pipeline/selection.h"
 #include "pipeline/size_goal.h"
+#include "tensor/dtype.h"
 
 namespace tt::pipeline {
 
@@ -24,8 +25,8 @@ class CompressJob {
   void write(base::OutputFile& out) const;
 
   const Selection& selection() const { return selection_; }
-  // Weights whose values are not all finite, by index.
-  const std::vector<std::size_t>& not_finite() const { return not_finite_; }
+  // Of every weight's values, after fit(). Beyond float32 a weight is kept bit for bit.
+  const std::vector<tensor::ValueRange>& ranges() const { return ranges_; }
 
  private:
   void price_weights();
@@ -37,7 +38,7 @@ class CompressJob {
   base::Progress& progress_;
   unsigned threads_;
   Selection selection_;
-  std::vector<std::size_t> not_finite_;
+  std::vector<tensor::ValueRange> ranges_;
   std::vector<plan::Curve> curves_;
   std::optional<container::Writer> writer_;
   std::optional<Encoder> encoder_;

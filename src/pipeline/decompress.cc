@@ -65,6 +65,11 @@ void decompress_model(const container::Container& container, const DecompressOpt
 // then split in two.
 void decompress_external(const container::Container& container, const DecompressOptions& options,
                          unsigned threads, base::Progress& progress, DecompressReport& report) {
+  if (container.manifest().source_format == model::FileFormat::safetensors)
+    throw Error(ErrorKind::usage,
+                "--external-data is for ONNX models, and " + base::quoted(options.input) +
+                    " holds a safetensors file",
+                "leave --external-data out: all weights of a safetensors file are in that file");
   std::vector<base::OutputFile> whole = open_outputs({options.output + ".inline"});
   restore_files(container, placement_of(container), whole, threads, progress);
   const model::Model model = model::Model::open(whole[0].reopen(), ".");

@@ -24,8 +24,9 @@ struct VerifyOptions {
   std::string eval_cmd;   // split as a shell would, run without one
   bool eval_goal_max = true;
   std::optional<double> max_eval_drop;
-  double eval_timeout = 600;    // seconds a run
-  std::string junit, baseline;  // written; read
+  double eval_timeout = 600;         // seconds a run
+  std::string baseline;              // the JSON report of an earlier run
+  double baseline_tolerance = 1e-6;  // relative: how much worse a figure may be than there
   bool latency = true;
   bool isolate = false;
   bool allow_symlinks = false;
@@ -35,7 +36,7 @@ struct VerifyOptions {
 };
 
 struct Gate {
-  std::string name;  // "max_drop", ...
+  std::string name;  // "max_drop", ..., "baseline kl_mean", ...
   double limit = 0, value = 0;
   bool passed = false;
   std::string why;  // in words, for a failure
@@ -46,10 +47,11 @@ struct EvalResult {
 };
 
 struct VerifyReport {
-  bool passed = false;
-  std::string original, candidate;
+  bool passed = false;              // every gate, and the candidate's outputs are finite
+  std::string original, candidate;  // paths
   std::uint64_t bytes_original = 0, bytes_candidate = 0;
-  std::string task, task_reason;
+  std::string task, task_reason;  // empty without samples
+  double confidence = 95;         // percent, of the intervals
   std::vector<Gate> gates;
   runtime::Judgement judgement;
   std::optional<runtime::Latency> latency_original, latency_candidate;
@@ -60,8 +62,10 @@ struct VerifyReport {
   std::vector<std::string> warnings;
 };
 
-// Every gate that is asked for has a row; one whose value cannot be had is an error, never a pass. Errors:
-// usage (a gate without its data), bad_data, those of model, container, runtime.
+// Every gate that is asked for has a row; one whose value cannot be had is an error, never a pass. Without
+// `data`, only the command judges. Errors: usage (a gate without its data), bad_data (inputs or outputs that
+// differ, samples, labels or a baseline that do not fit), those of model, container, runtime and
+// pipeline/eval_command.h.
 VerifyReport verify(const VerifyOptions& options, base::Progress& progress);
 
 // Integrity alone: every hash and checksum of a .tt is checked and every weight decoded; a model file is

@@ -101,8 +101,8 @@ ModelImage image_of(const model::Model& model, std::uint64_t max_inline) {
 }
 
 std::vector<base::Bytes> assemble(const model::Skeleton& skeleton,
-                                  const std::vector<std::uint64_t>& payload_sizes,
-                                  const PayloadReader& read, unsigned threads) {
+                                  const std::vector<std::uint64_t>& payload_sizes, const PayloadReader& read,
+                                  unsigned threads) {
   const model::Placement placement =
       model::place_pieces(skeleton.files, skeleton.literals.size(), payload_sizes);
   std::vector<base::Bytes> files;

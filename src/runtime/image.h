@@ -31,8 +31,8 @@ using PayloadSink = std::function<void(std::uint64_t offset, base::ByteView piec
 using PayloadReader = std::function<void(std::size_t index, const PayloadSink& sink)>;
 
 // The files of a skeleton with the payloads at their places, in memory. `payload_sizes`: bytes in the output
-// per weight. `read` is called from up to `threads` threads at once. Errors: bad_data as place_pieces; corrupt
-// if a payload does not fill its place.
+// per weight. `read` is called from up to `threads` threads at once. Errors: bad_data as place_pieces;
+// corrupt if a payload does not fill its place.
 std::vector<base::Bytes> assemble(const model::Skeleton& skeleton,
                                   const std::vector<std::uint64_t>& payload_sizes, const PayloadReader& read,
                                   unsigned threads = 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string_view>
 
 #include "base/checked.h"
@@ -26,6 +27,9 @@ bool is_rowwise(const Tap& tap) {
 }
 bool is_conv(const Tap& tap) {
   return is_any(tap.op, {"Conv", "FusedConv", "NhwcFusedConv"});
+}
+bool multiplies(const Tap& tap) {
+  return is_product(tap) || is_rowwise(tap) || is_conv(tap) || tap.op == "ConvTranspose";
 }
 
 // The value whose size says how often a layer's weight is used; empty for those that multiply nothing.
@@ -84,14 +88,19 @@ std::vector<std::string> values_to_tap(const std::vector<Tap>& taps, const Named
   return names;
 }
 
+// Uses in layers that multiply, without a tap.
 std::uint64_t hidden_uses(const model::Model& model, const std::vector<Tap>& taps) {
-  std::vector<std::uint64_t> tapped(model.weights().size(), 0);
-  for (const Tap& tap : taps) ++tapped[tap.weight];
-  std::uint64_t hidden = 0;
-  for (std::size_t i = 0; i < tapped.size(); ++i)
-    if (model::is_layer_role(model.weights()[i].role) && model.weights()[i].nodes.size() > tapped[i])
-      hidden += model.weights()[i].nodes.size() - tapped[i];
-  return hidden;
+  std::uint64_t uses = 0;
+  Tap use;
+  for (const model::Weight& weight : model.weights()) {
+    if (!model::is_layer_role(weight.role)) continue;
+    for (const std::string& op : weight.op_types) {
+      use.op = op;
+      if (multiplies(use)) ++uses;
+    }
+  }
+  const auto seen = std::count_if(taps.begin(), taps.end(), multiplies);
+  return uses - std::min(uses, static_cast<std::uint64_t>(seen));
 }
 
 }  // namespace
@@ -117,7 +126,7 @@ Macs count_macs(const model::Model& model, const NamedArrays& samples, std::uint
   Macs result;
   result.uncounted = hidden_uses(model, taps);
   for (const Tap& tap : taps) {
-    if (counted_value(tap).empty()) continue;
+    if (!multiplies(tap)) continue;
     const std::optional<std::uint64_t> macs = counter.macs(tap);
     if (!macs) {
       ++result.uncounted;

@@ -203,4 +203,10 @@ bool all_finite(DType dtype, base::ByteView payload) {
   return false;
 }
 
+ValueRange range_of(DType dtype, base::ByteView payload) {
+  if (all_finite(dtype, payload)) return ValueRange::float32;
+  const bool wide = dtype == DType::f64 && none_has<std::uint64_t>(payload, 0x7ff0000000000000u);
+  return wide ? ValueRange::float64 : ValueRange::not_finite;
+}
+
 }  // namespace tt::tensor

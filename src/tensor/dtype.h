@@ -37,6 +37,14 @@ std::uint16_t float_to_bfloat(float value);
 void to_float(DType dtype, base::ByteView payload, std::span<float> out);
 void from_float(DType dtype, std::span<const float> values, std::span<std::uint8_t> payload);
 
+// The numbers that hold all elements of a payload.
+enum class ValueRange : std::uint8_t {
+  float32,    // finite, also as float32
+  float64,    // finite, but some f64 element is infinite as float32
+  not_finite  // NaN or infinity among them
+};
+ValueRange range_of(DType dtype, base::ByteView payload);
+
 // True if every element is finite in its own type and as float32.
 bool all_finite(DType dtype, base::ByteView payload);
 

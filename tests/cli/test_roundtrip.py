@@ -237,7 +237,8 @@ def test_external_data_of_what_has_no_graph_is_a_usage_error(tt_path, tmp_path):
     from safetensors.numpy import save_file
     save_file({"w": np.random.default_rng(0).normal(size=(200, 200)).astype(np.float32)}, tmp_path / "m.safetensors")
     run(tt_path, "compress", tmp_path / "m.safetensors", "-o", tmp_path / "x.tt", "--lossless")
-    report(tt_path, "decompress", tmp_path / "x.tt", "-o", tmp_path / "y.safetensors", "--external-data", status=64)
+    error = report(tt_path, "decompress", tmp_path / "x.tt", "-o", tmp_path / "y.safetensors", "--external-data", status=64)["error"]
+    assert "is for ONNX models" in error["message"] and "safetensors" in error["message"] and "leave --external-data out" in error["hint"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.safetensors", "x.tt"]
 
 
@@ -309,3 +310,13 @@ def test_not_finite_weights_are_kept_bit_for_bit_and_named(tt_path, tmp_path):
     assert (tmp_path / "y.onnx").read_bytes() == source.read_bytes()
     error = report(tt_path, "compress", source, "-o", tmp_path / "z.tt", "--target-ratio", "0.98", "--fail-on-nan", status=65)["error"]
     assert error["kind"] == "bad_data" and not (tmp_path / "z.tt").exists()
+
+
+def test_doubles_beyond_float32_are_finite_and_kept_bit_for_bit(tt_path, tmp_path):
+    from safetensors.numpy import save_file
+    values = np.random.default_rng(1).normal(size=(64, 64))
+    values[3, 5] = 1e300
+    save_file({"w": values}, tmp_path / "m.safetensors")
+    result = report(tt_path, "compress", tmp_path / "m.safetensors", "-o", tmp_path / "x.tt", "--target-ratio", "0.99", "--fail-on-nan")
+    assert result["warnings"] == ["weight 'w' has values that are beyond the range of float32: it is kept bit for bit"]
+    assert result["weights"][0]["reason"] == "beyond the range of float32" and result["weights"][0]["relative_error"] == 0

@@ -174,6 +174,7 @@ TEST_CASE("recurrent layers and tables have taps, biases and norms none") {
   CHECK(taps[1].input == "embedded");
   CHECK(taps[1].output == "last");
   CHECK(taps[2].input.empty());
+  CHECK(taps[2].sequence == "embedded");
   CHECK(taps[2].output == "last");
 }
 

@@ -96,8 +96,24 @@ TEST_CASE("payloads convert there and back") {
   }
 }
 
-TEST_CASE("a double that is too large for float32 is not finite") {
-  base::Bytes payload(8);
-  base::store_le(payload.data(), 1e300);
+TEST_CASE("the range of the values is told") {
+  using tensor::ValueRange;
+  base::Bytes payload(16);
+  auto range = [&](double value) {
+    base::store_le(payload.data(), value);
+    return tensor::range_of(DType::f64, payload);
+  };
+  CHECK(range(3.4e38) == ValueRange::float32);
+  CHECK(range(-1e300) == ValueRange::float64);
   CHECK_FALSE(tensor::all_finite(DType::f64, payload));
+  CHECK(range(-std::numeric_limits<double>::infinity()) == ValueRange::not_finite);
+  CHECK(range(std::numeric_limits<double>::quiet_NaN()) == ValueRange::not_finite);
+  base::store_le(payload.data() + 8, 1e300);
+  CHECK(range(std::numeric_limits<double>::quiet_NaN()) == ValueRange::not_finite);
+  for (DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+    base::Bytes small(tensor::element_size(dtype));
+    CHECK(tensor::range_of(dtype, small) == ValueRange::float32);
+    tensor::from_float(dtype, std::vector<float>{std::numeric_limits<float>::infinity()}, small);
+    CHECK(tensor::range_of(dtype, small) == ValueRange::not_finite);
+  }
 }

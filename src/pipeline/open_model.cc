@@ -1,0 +1,86 @@
+#include "pipeline/open_model.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "base/text.h"
+#include "container/container.h"
+#include "pipeline/restore.h"
+#include "runtime/image.h"
+
+namespace tt::pipeline {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+// A small file may claim weights of any size (a low rank of huge sides).
+void check_size(const model::Placement& placement, const std::string& name) {
+  std::uint64_t bytes = 0;
+  for (const std::uint64_t size : placement.file_sizes)
+    bytes = base::checked_add(bytes, size, "size of the decoded model");
+  if (bytes > base::physical_memory_bytes())
+    throw Error(ErrorKind::resource_limit,
+                base::quoted(name) + " is " + base::format_bytes(bytes) +
+                    " when decoded, more than the memory of this machine",
+                "use a machine with more memory");
+}
+
+model::Skeleton skeleton_of(const container::Container& container) {
+  container.check_skeleton();
+  model::Skeleton skeleton{{}, container.manifest().files};
+  container.read_literals([&](base::ByteView piece) {
+    skeleton.literals.insert(skeleton.literals.end(), piece.begin(), piece.end());
+  });
+  return skeleton;
+}
+
+model::Model decoded_model(const container::Container& container, unsigned threads) {
+  const container::Manifest& manifest = container.manifest();
+  check_size(placement_of(container), container.file().name());
+  std::vector<std::uint64_t> sizes;
+  for (const container::WeightEntry& entry : manifest.weights) sizes.push_back(entry.target_size);
+  const auto decode = [&](std::size_t index, const runtime::PayloadSink& sink) {
+    decode_weight(container, index, sink);
+  };
+  return runtime::assembled_model(skeleton_of(container), sizes, decode, container.file().name(), threads);
+}
+
+void require_graph(const model::Model& model, const std::string& path) {
+  if (model.format() != model::FileFormat::onnx)
+    throw Error(ErrorKind::unsupported,
+                base::quoted(path) + " cannot be run, safetensors files hold weights without a graph",
+                "give an ONNX model, or a .tt file made from one");
+}
+
+OpenedModel open_container(base::InputFile file, unsigned threads) {
+  const container::Container container = container::Container::open(std::move(file));
+  const container::Manifest& manifest = container.manifest();
+  OpenedModel opened{decoded_model(container, threads), container.size().total, "tt", std::nullopt};
+  if (!manifest.sources.empty()) opened.source_sha256 = base::hex(manifest.sources[0].sha256);
+  return opened;
+}
+
+}  // namespace
+
+OpenedModel open_model(const std::string& path, bool allow_symlinks, unsigned threads) {
+  base::InputFile file = base::InputFile::open(path);
+  if (container::Container::looks_like(file)) {
+    OpenedModel opened = open_container(std::move(file), threads == 0 ? base::default_threads() : threads);
+    require_graph(opened.model, path);
+    return opened;
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  OpenedModel opened{
+      model::Model::open(std::move(file), folder.empty() ? "." : folder, {.allow_symlinks = allow_symlinks}),
+      0, "onnx", std::nullopt};
+  require_graph(opened.model, path);
+  opened.file_bytes = opened.model.bytes();
+  return opened;
+}
+
+}  // namespace tt::pipeline

@@ -139,7 +139,7 @@ Command compress_command() {
       "a goal the preset balanced holds: at most 0.45 of the input's bytes. A goal that cannot be met is\n"
       "exit status 1 and no file. PATTERN is RE2, searched in the names of a weight and of the nodes that\n"
       "use it, or role:NAME (role:attention, role:attention.q, role:conv). SPEC is raw, lossless, f16,\n"
-      "rounded,mantissa=14, lowrank,rank=32, tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
+      "rounded,mantissa=14, quant,rate=3, lowrank,rank=32, tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
   command.options = {
       {.name = "output",
        .letter = 'o',

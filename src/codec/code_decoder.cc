@@ -20,10 +20,10 @@ class LaneReader {
     for (std::uint32_t lane = 0; lane < lanes; ++lane)
       if (states_[lane] < kCodeLow) throw_corrupt("a code stream begins with a broken state");
   }
-  // A step takes at most one word a lane: padded so, only whole steps need a check.
+  // A column of a block takes at most two words a lane: padded so, only whole columns need a check.
   void read_words(base::ByteView body) {
     available_ = body.size() / 2;
-    words_.resize(available_ + kMaxLanes);
+    words_.resize(available_ + 2 * kMaxLanes);
     if (available_ > 0) std::memcpy(words_.data(), body.data(), 2 * available_);
     next_ = words_.data();
   }
@@ -33,13 +33,24 @@ class LaneReader {
   std::size_t used() const { return static_cast<std::size_t>(next_ - words_.data()); }
 
   std::uint32_t take(const CodeTable& table, std::uint32_t lane) {
-    const std::uint32_t state = states_[lane], slot = state & (kCodeTotal - 1);
+    const std::uint32_t state = states_.data()[lane], slot = state & (kCodeTotal - 1);
     const std::uint32_t symbol = table.find(slot);
     const std::uint32_t next = table.frequency(symbol) * (state >> kCodeBits) + slot - table.start(symbol);
     const bool refill = next < kCodeLow;
-    states_[lane] = refill ? next << 16 | *next_ : next;
+    states_.data()[lane] = refill ? next << 16 | *next_ : next;
     next_ += refill;
     return symbol;
+  }
+  // True for the likely sign.
+  bool take_likely(std::uint32_t frequency, std::uint32_t lane) {
+    const std::uint32_t state = states_.data()[lane], slot = state & (kCodeTotal - 1);
+    const bool likely = slot < frequency;
+    const std::uint32_t width = likely ? frequency : kCodeTotal - frequency;
+    const std::uint32_t next = width * (state >> kCodeBits) + slot - (likely ? 0 : frequency);
+    const bool refill = next < kCodeLow;
+    states_.data()[lane] = refill ? next << 16 | *next_ : next;
+    next_ += refill;
+    return likely;
   }
   // The plain bits that the lanes end with.
   base::Bytes last_bits() const {
@@ -59,34 +70,60 @@ class LaneReader {
   const std::uint16_t* next_ = nullptr;
 };
 
-// One block on its way from symbols to codes; arrays are [column][row].
+// One block on its way from symbols to codes; arrays but the last are [column][row].
 struct Block {
   std::vector<std::uint32_t> magnitude;
-  std::vector<std::uint8_t> shift;
+  std::vector<CodeContext> contexts;
   std::vector<std::size_t> escapes;  // places, in order
   bool shifted = false;
+  std::vector<std::int32_t> predictions;  // if predicted, as is the next
+  std::vector<std::uint8_t> negative;
   std::vector<std::int32_t> codes;  // [row][column]
+
+  Block(std::size_t largest, bool predicted)
+      : magnitude(largest),
+        contexts(largest),
+        predictions(predicted ? largest : 0),
+        negative(predicted ? largest : 0),
+        codes(largest) {}
 };
+
+void read_signs(const CodeModel& model, LaneReader& lanes, std::uint32_t height, std::size_t at,
+                CodeColumn& column, Block& block) {
+  for (std::uint32_t y = 0; y < height; ++y) {
+    bool negative = false;
+    if (model.context(y).has_sign(column.symbols[y])) {
+      const std::uint32_t likely = model.sign_table(y, column.symbols[y]).likely();
+      negative = lanes.take_likely(likely, y) == model.likely_negative(y);
+    }
+    column.negative[y] = negative ? 1 : 0;
+    block.negative[at + y] = column.negative[y];
+    block.predictions[at + y] = model.prediction(y);
+  }
+}
 
 void read_symbols(CodeModel& model, LaneReader& lanes, std::uint64_t cols, std::uint32_t height,
                   Block& block) {
-  std::array<std::uint8_t, kMaxLanes> symbols{};
+  CodeColumn column;
   block.escapes.clear();
   block.shifted = false;
+  std::uint32_t* magnitude = block.magnitude.data();
+  CodeContext* contexts = block.contexts.data();
   std::size_t at = 0;
-  for (std::uint64_t j = 0; j < cols; ++j) {
-    const auto contexts = model.contexts(j);
-    for (std::uint32_t y = 0; y < height; ++y, ++at) {
-      const CodeContext context = contexts[y];
+  for (std::uint64_t j = 0; j < cols; ++j, at += height, magnitude += height, contexts += height) {
+    model.enter(j);
+    for (std::uint32_t y = 0; y < height; ++y) {
+      const CodeContext context = model.context(y);
       const std::uint32_t symbol = lanes.take(model.table(context.code_class), y);
-      symbols[y] = static_cast<std::uint8_t>(symbol);
-      block.magnitude[at] = symbol;
-      block.shift[at] = context.shift;
+      column.symbols.data()[y] = static_cast<std::uint8_t>(symbol);
+      magnitude[y] = symbol;
+      contexts[y] = context;
       block.shifted |= context.shift != 0;
-      if (symbol == escape_symbol(context.code_class)) block.escapes.push_back(at);
+      if (symbol == escape_symbol(context.code_class)) block.escapes.push_back(at + y);
     }
+    if (model.predicted()) read_signs(model, lanes, height, at, column, block);
     lanes.check();
-    model.learn(j, std::span(symbols).first(height));
+    model.learn(column);
   }
 }
 
@@ -95,24 +132,44 @@ void read_symbols(CodeModel& model, LaneReader& lanes, std::uint64_t cols, std::
 }
 
 void add_plain_magnitudes(BitReader& plain, std::size_t count, Block& block) {
-  for (const std::size_t at : block.escapes) block.magnitude[at] += plain.take_gamma() - 1;
+  for (const std::size_t at : block.escapes) {
+    const std::uint32_t more = plain.take_gamma() - 1;
+    if (more > ~block.magnitude[at]) throw_too_large();
+    block.magnitude[at] += more;
+  }
   if (!block.shifted) return;
   for (std::size_t at = 0; at < count; ++at) {
-    const std::uint32_t shift = block.shift[at];
+    const std::uint32_t shift = block.contexts[at].shift;
     if (shift == 0) continue;
-    if (block.magnitude[at] > kLargestMagnitude >> shift) throw_too_large();
+    if (block.magnitude[at] > ~0u >> shift) throw_too_large();
     block.magnitude[at] = block.magnitude[at] << shift | plain.take(shift);
   }
 }
 
-void add_signs(BitReader& plain, std::uint64_t cols, std::uint32_t height, Block& block) {
-  const std::uint32_t* magnitude = block.magnitude.data();
+std::int32_t checked_code(std::int64_t code) {
+  if (code != static_cast<std::int32_t>(code)) throw_too_large();
+  return static_cast<std::int32_t>(code);
+}
+
+void add_plain_signs(BitReader& plain, std::uint64_t cols, std::uint32_t height, Block& block) {
+  std::size_t at = 0;
   for (std::uint64_t j = 0; j < cols; ++j) {
     std::int32_t* to = block.codes.data() + j;
-    for (std::uint32_t y = 0; y < height; ++y, ++magnitude, to += cols) {
-      const std::uint32_t sign = plain.take_if(*magnitude != 0);
-      if (*magnitude > kLargestMagnitude - 1 + sign) throw_too_large();
-      *to = static_cast<std::int32_t>((*magnitude ^ (0 - sign)) + sign);
+    for (std::uint32_t y = 0; y < height; ++y, ++at, to += cols) {
+      const std::uint32_t magnitude = block.magnitude[at];
+      const std::uint32_t negative = plain.take_if(block.contexts[at].has_sign(magnitude));
+      *to = checked_code(block.contexts[at].residual(magnitude, negative != 0));
+    }
+  }
+}
+
+void add_predictions(std::uint64_t cols, std::uint32_t height, Block& block) {
+  std::size_t at = 0;
+  for (std::uint64_t j = 0; j < cols; ++j) {
+    std::int32_t* to = block.codes.data() + j;
+    for (std::uint32_t y = 0; y < height; ++y, ++at, to += cols) {
+      const std::int64_t residual = block.contexts[at].residual(block.magnitude[at], block.negative[at] != 0);
+      *to = checked_code(block.predictions[at] + residual);
     }
   }
 }
@@ -132,9 +189,7 @@ void decode_body(ByteCursor& cursor, const CodeParameters& parameters, std::uint
   symbols.read_words(body);
   BitReader plain(body);
   CodeModel model(parameters, rows, cols);
-  Block block;
-  const std::size_t largest = std::min<std::uint64_t>(rows, lanes) * cols;
-  block.magnitude.resize(largest), block.shift.resize(largest), block.codes.resize(largest);
+  Block block(std::min<std::uint64_t>(rows, lanes) * cols, parameters.predicted);
   std::uint64_t row = 0, before_last = 0, tail = 0;
   while (const std::uint32_t height = model.next_block()) {
     const std::size_t count = height * cols;
@@ -145,7 +200,10 @@ void decode_body(ByteCursor& cursor, const CodeParameters& parameters, std::uint
       plain.finish(tail, symbols.last_bits());
     }
     add_plain_magnitudes(plain, count, block);
-    add_signs(plain, cols, height, block);
+    if (parameters.predicted)
+      add_predictions(cols, height, block);
+    else
+      add_plain_signs(plain, cols, height, block);
     plain.check();
     if (row + height == rows &&
         (plain_bytes(plain.used(), before_last, lanes) != tail || !plain.rest_is_zero()))

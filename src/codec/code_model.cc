@@ -7,63 +7,14 @@
 namespace tt::codec {
 namespace {
 
-constexpr std::int32_t kSeen = 32;               // what one occurrence adds to a count
-constexpr std::int32_t kPrior = 1024;            // sum of the counts before the first occurrence
-constexpr std::int32_t kForget = 60000 * kSeen;  // counts are halved above this sum
-constexpr std::uint64_t kLongestWait = 4096;     // elements between two adaptations
-constexpr int kMaxShift = 26;                    // 2^31 >> 26 is the escape
+constexpr std::uint64_t kLongestWait = 4096;  // elements between two adaptations
 constexpr float kGroupPrior = 4;
+constexpr std::int32_t kLowest = (127 - 10) * 4;  // see class_begin()
+constexpr std::int32_t kMaxShift = 25;            // codes of 2^31 are escapes then
+constexpr std::int32_t kHighest = static_cast<std::int32_t>(kCodeClasses) - 1 + 4 * kMaxShift;
 constexpr float kLargestPrediction = 1 << 21;
-constexpr float kRounder = 3 << 22;             // x + r - r rounds x to the nearest integer, ties to even
-constexpr int kLowestTilt = (127 - 5) * 2;      // sign class 0 ends at 2^-4.5
-constexpr int kLowest = (127 - 10) * 4;  // class 0 begins at 2^-10
-
-// Discretised Laplace distribution with mean magnitude q: P(0) = 1 - t, P(k) = t^(2k-1) (1 - t^2).
-void start_table(CodeTable& table, std::uint32_t code_class) {
-  const auto bits = static_cast<std::uint32_t>((kLowest + static_cast<int>(code_class)) << 21 | 1 << 20);
-  const double q = static_cast<double>(std::bit_cast<float>(bits)) * 0.75;
-  const double t = (std::sqrt(1 + 4 * q * q) - 1) / (2 * q);
-  const std::uint32_t escape = escape_symbol(code_class);
-  double power = t * (1 - t * t) * kPrior;
-  table.count[0] = static_cast<std::int32_t>((1 - t) * kPrior);
-  for (std::uint32_t s = 1; s <= escape; ++s) {
-    table.count[s] = static_cast<std::int32_t>(power);
-    power = power * t * t;
-  }
-}
-
-void rebuild(CodeTable& table, std::uint32_t escape) {
-  std::int64_t sum = 0;
-  for (const std::int32_t count : table.count) sum += count;
-  if (sum > kForget) {
-    sum = 0;
-    for (std::int32_t& count : table.count) sum += count >>= 1;
-  }
-  const double scale = static_cast<double>(kCodeTotal - escape - 1) / static_cast<double>(sum);
-  std::array<std::int32_t, kMaxSymbol + 1> frequency{};
-  for (std::uint32_t s = 0; s <= kMaxSymbol; ++s)
-    frequency[s] = static_cast<std::int32_t>(static_cast<double>(table.count[s]) * scale);
-  std::uint32_t end = kCodeTotal;
-  for (std::uint32_t s = escape; s > 0; --s) {  // symbol 0 gets what rounding leaves
-    table.bound[s + 1] = static_cast<std::uint16_t>(end);
-    end -= static_cast<std::uint32_t>(frequency[s]) + 1;
-  }
-  table.bound[1] = static_cast<std::uint16_t>(end);
-  for (std::uint32_t s = escape + 2; s < table.bound.size(); ++s) table.bound[s] = 0xffff;
-  table.changed = false;
-}
-
-CodeContext context_of(float expected) {
-  const int at = static_cast<int>(std::bit_cast<std::uint32_t>(expected) >> 21) - kLowest;
-  constexpr int last = static_cast<int>(kCodeClasses);
-  if (at < last) return {static_cast<std::uint8_t>(std::max(at, 0)), 0};
-  return {static_cast<std::uint8_t>(last - 4 + (at & 3)),
-          static_cast<std::uint8_t>(std::min((at - last) / 4 + 1, kMaxShift))};
-}
-
-std::uint64_t magnitude_estimate(std::uint32_t symbol, std::uint32_t shift) {
-  return (std::uint64_t{symbol} << shift) + ((1ull << shift) >> 1);
-}
+constexpr float kRounder = 3 << 22;  // x + r - r rounds x to the nearest integer, ties to even
+constexpr std::int32_t kLowestTilt = (127 - 5) * 2;  // sign class 0 ends at 2^-4.5
 
 }  // namespace
 
@@ -88,27 +39,21 @@ CodeModel::CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::
       initial_(static_cast<double>(initial_scale(parameters.scale))),
       row_scales_(parameters.row_prior != 3),
       predicted_(parameters.predicted),
-      column_sum_(cols),
-      weight_of_(cols),
-      factor_(cols),
-      row_share_(cols) {
-  for (std::uint32_t c = 0; c < kCodeClasses; ++c) {
-    start_table(tables_[c], c);
-    rebuild(tables_[c], escape_symbol(c));
-  }
+      sums_(cols),
+      columns_(cols) {
+  for (std::uint32_t c = 0; c < kCodeClasses; ++c) tables_[c].reset(c);
   if (!predicted_) return;
   for (std::size_t i = 0; i < kFeatures; ++i) weights_[i] = static_cast<float>(parameters.weights[i]) / 64;
-  for (auto* const values : {&mean_, &inverse_mean_, &signed_share_, &skew_}) values->resize(cols);
-  column_signed_.resize(cols);
-  history_.resize(distance_ + 3);  // the last one stays zero
+  history_.resize(distance_ + 3);
 }
 
 std::uint32_t CodeModel::next_block() {
-  if (block_ > 0) end_block();
-  if (done_ == rows_) return 0;
+  for (std::uint32_t y = 0; y < block_; ++y)
+    weight_ += static_cast<double>(row_sum_[y]) / (block_row_weight_ + row_prior_);
+  done_ += block_;
   block_ = static_cast<std::uint32_t>(
       std::min<std::uint64_t>({std::max<std::uint64_t>(done_ / 4, 1), rows_ - done_, lanes_}));
-  weigh_columns();
+  if (block_ > 0) weigh_columns();
   row_sum_.fill(static_cast<float>(row_prior_));
   signed_row_.fill(0);
   return block_;
@@ -117,128 +62,145 @@ std::uint32_t CodeModel::next_block() {
 void CodeModel::weigh_columns() {
   const double average =
       (2 * initial_ + static_cast<double>(total_) / static_cast<double>(cols_)) / (weight_ + 2);
-  double row_weight = 0, group_weight = 0, signed_weight = 0;
+  double row_weight = 0, group_weight = 0, all_weight = 0;
   for (std::uint64_t j = 0; j < cols_; ++j) {
     if (period_ > 0 && j % period_ == 0) group_weight = 0;
-    const double sum = static_cast<double>(column_sum_[j]) + column_prior_ * average;
+    Column& column = columns_[j];
+    const double sum = static_cast<double>(sums_[j].magnitudes) + column_prior_ * average;
     const double mean = sum / (weight_ + column_prior_);
     const double importance = 1 / (1 + mean);
-    weight_of_[j] = static_cast<float>(importance);
-    factor_[j] = static_cast<float>(mean * (4.0 / 3) / (group_weight + kGroupPrior));
-    row_share_[j] = static_cast<float>(kGroupPrior / (row_weight + row_prior_));
+    column.weight = static_cast<float>(importance);
+    column.factor = static_cast<float>(mean * (4.0 / 3) / (group_weight + kGroupPrior));
+    column.row_share = static_cast<float>(kGroupPrior / (row_weight + row_prior_));
     if (predicted_) {
-      mean_[j] = static_cast<float>(mean);
-      inverse_mean_[j] = static_cast<float>(1 / mean);
-      signed_share_[j] = static_cast<float>(1 / (signed_weight + kGroupPrior));
-      skew_[j] = static_cast<float>(static_cast<double>(column_signed_[j]) / sum);
-      signed_weight += mean * importance;
+      column.mean = static_cast<float>(mean);
+      column.inverse_mean = static_cast<float>(1 / mean);
+      column.signed_share = static_cast<float>(1 / (all_weight + kGroupPrior));
+      column.skew = static_cast<float>(static_cast<double>(sums_[j].codes) / sum);
     }
+    all_weight += mean * importance;
     if (row_scales_) row_weight += mean * importance;
     if (period_ > 0) group_weight += mean * importance;
   }
   block_row_weight_ = row_weight;
 }
 
-std::span<const CodeContext> CodeModel::contexts(std::uint64_t j) {
-  if (period_ == 0 || j % period_ == 0) group_sum_.fill(0);
-  const float factor = factor_[j], share = row_share_[j];
-  for (std::uint32_t y = 0; y < block_; ++y) {
-    expected_[y] = factor * (group_sum_[y] + row_sum_[y] * share);
-    contexts_[y] = context_of(expected_[y]);
+void CodeModel::enter(std::uint64_t j) {
+  j_ = j;
+  if (period_ > 0 && j % period_ == 0) group_sum_.fill(0);
+  const float factor = columns_[j].factor, share = columns_[j].row_share;
+  const float *const group = group_sum_.data(), *const row = row_sum_.data();
+  float* const expected = expected_.data();
+  std::int32_t *const shift = shift_.data(), *const code_class = class_.data();
+  const std::uint32_t height = block_;
+  for (std::uint32_t y = 0; y < height; ++y) expected[y] = factor * (group[y] + row[y] * share);
+  for (std::uint32_t y = 0; y < height; ++y) {
+    std::int32_t at = static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(expected[y]) >> 21) - kLowest;
+    at = at < 0 ? 0 : at;
+    at = at > kHighest ? kHighest : at;
+    const std::int32_t over = (at - static_cast<std::int32_t>(kCodeClasses) + 4) >> 2;
+    shift[y] = over > 0 ? over : 0;
+    code_class[y] = at - 4 * shift[y];
   }
-  if (predicted_) predict(j);
-  return std::span(contexts_).first(block_);
+  if (predicted_) predict();
 }
 
-const CodeModel::Lanes& CodeModel::neighbour(std::uint64_t j, std::uint64_t distance) const {
-  const std::uint64_t within = period_ > 0 ? j % period_ : j;
+const float* CodeModel::neighbour(std::uint64_t distance) const {
+  const std::uint64_t within = period_ > 0 ? j_ % period_ : j_;
   const std::size_t slots = history_.size() - 1;
-  return distance == 0 || distance > within ? history_[slots] : history_[(j - distance) % slots];
+  const std::size_t slot = distance == 0 || distance > within ? slots : (j_ - distance) % slots;
+  return history_[slot].data();
 }
 
-void CodeModel::predict(std::uint64_t j) {
-  const Lanes &left = neighbour(j, 1), &above = neighbour(j, distance_),
-              &corner = neighbour(j, distance_ > 0 ? distance_ + 1 : 0);
-  for (std::uint32_t y = 0; y < block_; ++y) {
-    const float around = weights_[0] * left[y] + weights_[1] * above[y] + weights_[2] * corner[y] +
-                         weights_[3] * (signed_row_[y] * signed_share_[j]);
-    const float wanted = mean_[j] * around + expected_[y] * (weights_[4] * skew_[j]);
-    const float value = std::clamp(wanted, -kLargestPrediction, kLargestPrediction);
-    rounded_[y] = (value + kRounder) - kRounder;
-    rest_[y] = value - rounded_[y];
+void CodeModel::predict() {
+  const float *const left = neighbour(1), *const above = neighbour(distance_),
+                     *const corner = neighbour(distance_ > 0 ? distance_ + 1 : 0);
+  const Column column = columns_[j_];
+  const auto [w_left, w_above, w_corner, w_row, w_column] = weights_;
+  const float *const row = signed_row_.data(), *const expected = expected_.data();
+  float *const rest = rest_.data(), *const tilt = tilt_.data();
+  std::int32_t* const prediction = prediction_.data();
+  const float by_skew = w_column * column.skew;
+  const std::uint32_t height = block_;
+  for (std::uint32_t y = 0; y < height; ++y) {
+    const float around =
+        w_left * left[y] + w_above * above[y] + w_corner * corner[y] + w_row * (row[y] * column.signed_share);
+    float wanted = column.mean * around + expected[y] * by_skew;
+    wanted = wanted > kLargestPrediction ? kLargestPrediction : wanted;
+    wanted = wanted < -kLargestPrediction ? -kLargestPrediction : wanted;
+    const float rounded = (wanted + kRounder) - kRounder;
+    rest[y] = wanted - rounded;
+    prediction[y] = static_cast<std::int32_t>(rounded);
+    tilt[y] = std::abs(rest[y]) / (expected[y] * expected[y]);
   }
 }
 
-std::array<float, kFeatures> CodeModel::features(std::uint64_t j, std::uint32_t y) const {
-  return {neighbour(j, 1)[y], neighbour(j, distance_)[y],
-          neighbour(j, distance_ > 0 ? distance_ + 1 : 0)[y], signed_row_[y] * signed_share_[j],
-          expected_[y] * skew_[j] * inverse_mean_[j]};
+std::array<float, kFeatures> CodeModel::features(std::uint32_t y) const {
+  const Column& column = columns_[j_];
+  return {neighbour(1)[y], neighbour(distance_)[y], neighbour(distance_ > 0 ? distance_ + 1 : 0)[y],
+          signed_row_[y] * column.signed_share, expected_[y] * column.skew * column.inverse_mean};
 }
 
-SignContext CodeModel::sign_context(std::uint32_t y, std::uint32_t symbol) const {
-  const CodeContext context = contexts_[y];
-  const auto value = static_cast<float>(magnitude_estimate(symbol, context.shift));
-  const float tilt = std::abs(rest_[y]) * value / (expected_[y] * expected_[y]);
-  const int at = static_cast<int>(std::bit_cast<std::uint32_t>(tilt) >> 22) - kLowestTilt;
-  return {static_cast<std::uint32_t>(std::clamp(at, 0, static_cast<int>(kSignClasses) - 1)), rest_[y] < 0};
+std::uint32_t CodeModel::sign_class(std::uint32_t y, std::int32_t magnitude) const {
+  const float tilt = tilt_[y] * static_cast<float>(magnitude);
+  const auto at = static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(tilt) >> 22) - kLowestTilt;
+  return static_cast<std::uint32_t>(std::clamp(at, 0, static_cast<std::int32_t>(kSignClasses) - 1));
 }
 
-void CodeModel::learn(std::uint64_t j, std::span<const std::uint8_t> symbols, std::span<const bool> negative) {
-  const float weight = weight_of_[j], row_weight = row_scales_ ? weight : 0;
-  if (predicted_) learn_signed(j, symbols, negative);
+void CodeModel::learn(const CodeColumn& column) {
+  const std::uint8_t* const symbols = column.symbols.data();
+  CodeTable* const tables = tables_.data();
+  for (std::uint32_t y = 0; y < block_; ++y) {
+    tables[class_.data()[y]].count(symbols[y]);
+    magnitude_.data()[y] = middle(y, symbols[y]);
+  }
+  const float weight = columns_[j_].weight, row_weight = row_scales_ ? weight : 0,
+              group_weight = period_ > 0 ? weight : 0;
+  const std::int32_t* const magnitude = magnitude_.data();
+  float *const row = row_sum_.data(), *const group = group_sum_.data();
+  const std::uint32_t height = block_;
   std::uint64_t sum = 0;
-  for (std::uint32_t y = 0; y < block_; ++y) {
-    const CodeContext context = contexts_[y];
-    CodeTable& table = tables_[context.code_class];
-    table.count[symbols[y]] += kSeen;
-    table.changed = true;
-    const std::uint64_t magnitude = magnitude_estimate(symbols[y], context.shift);
-    sum += magnitude;
-    const auto value = static_cast<float>(magnitude);
-    row_sum_[y] += value * row_weight;
-    group_sum_[y] += value * weight;
+  for (std::uint32_t y = 0; y < height; ++y) {
+    const auto value = static_cast<float>(magnitude[y]);
+    row[y] += value * row_weight;
+    group[y] += value * group_weight;
+    sum += static_cast<std::uint32_t>(magnitude[y]);
   }
-  column_sum_[j] += sum;
+  sums_[j_].magnitudes += sum;
   total_ += sum;
+  if (predicted_) learn_signed(column);
   pending_ += block_;
   if (pending_ >= adapt_after_) adapt();
 }
 
-void CodeModel::learn_signed(std::uint64_t j, std::span<const std::uint8_t> symbols,
-                             std::span<const bool> negative) {
-  Lanes& now = history_[j % (history_.size() - 1)];
+void CodeModel::learn_signed(const CodeColumn& column) {
+  for (std::uint32_t y = 0; y < block_; ++y)
+    if (context(y).has_sign(column.symbols[y]))
+      signs_[sign_class(y, magnitude_[y])].count(likely_negative(y) == (column.negative[y] != 0));
+  float* const now = history_[j_ % (history_.size() - 1)].data();
+  const float weight = columns_[j_].weight, inverse_mean = columns_[j_].inverse_mean;
+  const std::int32_t *const magnitude = magnitude_.data(), *const prediction = prediction_.data();
+  const std::uint8_t* const negative = column.negative.data();
+  float* const row = signed_row_.data();
+  const std::uint32_t height = block_;
   std::int64_t sum = 0;
-  for (std::uint32_t y = 0; y < block_; ++y) {
-    const auto magnitude = static_cast<std::int64_t>(magnitude_estimate(symbols[y], contexts_[y].shift));
-    const std::int64_t code = prediction(y) + (negative[y] ? -magnitude : magnitude);
+  for (std::uint32_t y = 0; y < height; ++y) {
+    const std::int32_t code = prediction[y] + (negative[y] != 0 ? -magnitude[y] : magnitude[y]);
     sum += code;
     const auto value = static_cast<float>(code);
-    now[y] = std::clamp(value * inverse_mean_[j], -4.0f, 4.0f);
-    signed_row_[y] += value * weight_of_[j];
-    if (symbols[y] == 0) continue;
-    const SignContext context = sign_context(y, symbols[y]);
-    SignTable& table = signs_[context.sign_class];
-    ++table.seen;
-    table.agreed += context.negative == negative[y] ? 1 : 0;
+    float scaled = value * inverse_mean;
+    scaled = scaled > 4 ? 4 : scaled;
+    now[y] = scaled < -4 ? -4 : scaled;
+    row[y] += value * weight;
   }
-  column_signed_[j] += sum;
+  sums_[j_].codes += sum;
 }
 
 void CodeModel::adapt() {
   pending_ = 0;
   adapt_after_ = std::min(adapt_after_ + adapt_after_ / 4, kLongestWait);
-  for (std::uint32_t c = 0; c < kCodeClasses; ++c)
-    if (tables_[c].changed) rebuild(tables_[c], escape_symbol(c));
-  for (SignTable& table : signs_)
-    table.frequency = static_cast<std::uint32_t>((table.agreed + 8.0) / (table.seen + 16.0) * (kCodeTotal - 2)) + 1;
-}
-
-void CodeModel::end_block() {
-  double rows = 0;
-  for (std::uint32_t y = 0; y < block_; ++y)
-    rows += static_cast<double>(row_sum_[y]) / (block_row_weight_ + row_prior_);
-  weight_ += rows;
-  done_ += block_;
+  for (CodeTable& table : tables_) table.adapt();
+  for (SignTable& table : signs_) table.adapt();
 }
 
 }  // namespace tt::codec

@@ -5,13 +5,12 @@ namespace tt::codec {
 void write_code_header(const CodeParameters& parameters, base::Bytes& out) {
   out.push_back(parameters.scale);
   if (parameters.scale == 0) return;
-  out.push_back(static_cast<std::uint8_t>(parameters.lanes_log2 | parameters.row_prior << 3 |
-                                          parameters.column_prior << 5 |
-                                          (parameters.period > 0 ? 1 : 0) << 6 |
-                                          (parameters.predicted ? 1 : 0) << 7));
+  out.push_back(static_cast<std::uint8_t>(
+      parameters.lanes_log2 | parameters.row_prior << 3 | parameters.column_prior << 5 |
+      (parameters.period > 0 ? 1 : 0) << 6 | (parameters.predicted ? 1 : 0) << 7));
   if (parameters.period > 0) append_varint(out, parameters.period);
   if (!parameters.predicted) return;
-  append_varint(out, parameters.distance);
+  out.push_back(parameters.distance);
   for (const std::int8_t weight : parameters.weights) out.push_back(static_cast<std::uint8_t>(weight));
 }
 
@@ -30,7 +29,7 @@ CodeParameters read_code_header(ByteCursor& cursor) {
   }
   parameters.predicted = (flags & 128) != 0;
   if (!parameters.predicted) return parameters;
-  parameters.distance = cursor.varint();
+  parameters.distance = cursor.byte();
   for (std::int8_t& weight : parameters.weights) weight = static_cast<std::int8_t>(cursor.byte());
   return parameters;
 }

@@ -10,7 +10,6 @@
 namespace tt::codec {
 
 inline constexpr std::uint32_t kCodeLow = 1u << 16;  // states lie in [2^16, 2^32) between symbols
-inline constexpr std::uint32_t kLargestMagnitude = 1u << 31;
 
 void write_code_header(const CodeParameters& parameters, base::Bytes& out);
 // Errors: corrupt.

@@ -189,7 +189,7 @@ void decode_body(ByteCursor& cursor, const CodeParameters& parameters, std::uint
   symbols.read_words(body);
   BitReader plain(body);
   CodeModel model(parameters, rows, cols);
-  Block block(std::min<std::uint64_t>(rows, lanes) * cols, parameters.predicted);
+  Block block(std::min(rows, model.most_rows()) * cols, parameters.predicted);
   std::uint64_t row = 0, before_last = 0, tail = 0;
   while (const std::uint32_t height = model.next_block()) {
     const std::size_t count = height * cols;

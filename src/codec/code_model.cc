@@ -7,7 +7,8 @@
 namespace tt::codec {
 namespace {
 
-constexpr std::uint64_t kLongestWait = 4096;  // elements between two adaptations
+constexpr std::uint64_t kLongestWait = 4096;     // elements between two adaptations
+constexpr std::uint64_t kBlockCodes = 1u << 20;  // bounds the memory for wide matrices
 constexpr float kGroupPrior = 4;
 constexpr std::int32_t kLowest = (127 - 10) * 4;  // see class_begin()
 constexpr std::int32_t kMaxShift = 25;            // codes of 2^31 are escapes then
@@ -31,7 +32,7 @@ std::uint8_t nearest_scale(double mean) {
 CodeModel::CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::uint64_t cols)
     : rows_(rows),
       cols_(cols),
-      lanes_(parameters.lanes()),
+      lanes_(std::min<std::uint64_t>(parameters.lanes(), std::max<std::uint64_t>(kBlockCodes / cols, 1))),
       period_(parameters.period),
       distance_(parameters.distance),
       row_prior_(parameters.row_prior == 3 ? 1 : 4 << 2 * parameters.row_prior),
@@ -51,8 +52,8 @@ std::uint32_t CodeModel::next_block() {
   for (std::uint32_t y = 0; y < block_; ++y)
     weight_ += static_cast<double>(row_sum_[y]) / (block_row_weight_ + row_prior_);
   done_ += block_;
-  block_ = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>({std::max<std::uint64_t>(done_ / 4, 1), rows_ - done_, lanes_}));
+  block_ =
+      static_cast<std::uint32_t>(std::min({std::max<std::uint64_t>(done_ / 4, 1), rows_ - done_, lanes_}));
   if (block_ > 0) weigh_columns();
   row_sum_.fill(static_cast<float>(row_prior_));
   signed_row_.fill(0);

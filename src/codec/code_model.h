@@ -67,6 +67,7 @@ class CodeModel {
   CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::uint64_t cols);
 
   bool predicted() const { return predicted_; }
+  std::uint64_t most_rows() const { return lanes_; }
   // Starts the next block; its number of rows, 0 after the last one.
   std::uint32_t next_block();
   // Prepares column j of the block; columns are visited in order. What follows is about it.
@@ -110,8 +111,8 @@ class CodeModel {
   }
   std::uint32_t sign_class(std::uint32_t y, std::int32_t magnitude) const;  // how sure the likely sign is
 
-  std::uint64_t rows_, cols_, done_ = 0, j_ = 0;
-  std::uint32_t lanes_, block_ = 0, period_, distance_;
+  std::uint64_t rows_, cols_, lanes_, done_ = 0, j_ = 0;
+  std::uint32_t block_ = 0, period_, distance_;
   double row_prior_, column_prior_, initial_, weight_ = 0, block_row_weight_ = 0;
   bool row_scales_, predicted_;
   std::array<float, kFeatures> weights_{};

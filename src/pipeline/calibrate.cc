@@ -35,12 +35,15 @@ void write_file(const CalibrationSums& sums, const std::string& path, unsigned t
 }
 
 // Writes OUTPUT.part now and then; standard output has no place beside it.
-std::function<void(const CalibrationSums&)> checkpoints(const CalibrateOptions& options) {
-  if (options.output.empty() || options.output == "-") return {};
-  return [options, last = Clock::now()](const CalibrationSums& sums) mutable {
-    if (std::chrono::duration<double>(Clock::now() - last).count() < options.checkpoint_seconds) return;
-    write_file(sums, part_path(options), threads_of(options));
-    last = Clock::now();
+void set_checkpoints(const CalibrateOptions& options, runtime::CalibrateOptions& run) {
+  if (options.output.empty() || options.output == "-") return;
+  const auto last = std::make_shared<Clock::time_point>(Clock::now());
+  run.checkpoint_due = [last, seconds = options.checkpoint_seconds] {
+    return std::chrono::duration<double>(Clock::now() - *last).count() >= seconds;
+  };
+  run.checkpoint = [last, path = part_path(options), threads = threads_of(options)](const CalibrationSums& sums) {
+    write_file(sums, path, threads);
+    *last = Clock::now();
   };
 }
 
@@ -60,7 +63,7 @@ runtime::CalibrateOptions runtime_options(const CalibrateOptions& options) {
 CalibrationSums sum_samples(const model::Model& model, const std::string& samples_path,
                             const CalibrateOptions& options, base::Progress& progress) {
   runtime::CalibrateOptions run = runtime_options(options);
-  run.checkpoint = checkpoints(options);
+  set_checkpoints(options, run);
   std::optional<CalibrationSums> resume;
   if (options.resume && std::filesystem::exists(part_path(options)))
     resume = runtime::read_calibration(base::InputFile::open(part_path(options)));

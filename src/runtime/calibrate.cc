@@ -89,7 +89,7 @@ struct Calibrator::State {
   void drop_unusable(const NamedArrays& arrays);
   std::vector<std::uint64_t> sample_bytes(const NamedArrays& arrays, std::uint64_t batch) const;
   void describe(const SampleScan& scan, const std::vector<SampleBlock>& blocks);
-  void take_up(std::optional<CalibrationSums> resume);
+  void take_up(std::optional<CalibrationSums> resume, const PassPlan& plan, std::size_t blocks);
   std::vector<Run> runs_of(const Samples& samples, std::uint64_t first, std::uint64_t count,
                            const SampleBlock& block) const;
   void sum_block(const Samples& samples, const SampleBlock& block, std::uint64_t batch,
@@ -98,9 +98,7 @@ struct Calibrator::State {
                  std::uint64_t number, base::Progress& progress);
   void sum_all(const Samples& samples, const std::vector<SampleBlock>& blocks, const PassPlan& plan,
                base::Progress& progress);
-  void checkpoint() const {
-    if (options.checkpoint) options.checkpoint(sums);
-  }
+  bool checkpoint_due() const { return options.checkpoint_due && options.checkpoint_due(); }
 };
 
 // What one run of the first samples gives: names, types and shapes.
@@ -166,12 +164,17 @@ void Calibrator::State::describe(const SampleScan& scan, const std::vector<Sampl
   }
 }
 
-void Calibrator::State::take_up(std::optional<CalibrationSums> resume) {
+void Calibrator::State::take_up(std::optional<CalibrationSums> resume, const PassPlan& plan,
+                                std::size_t blocks) {
   if (!resume) return;
   const CalibrationInfo &mine = sums.info, &other = resume->info;
-  const bool same = other.part && other.part->key == mine.part->key && other.model == mine.model &&
-                    other.weights == mine.weights && other.inputs.size() == mine.inputs.size();
-  if (!same)
+  bool same = other.part && other.part->key == mine.part->key && other.model == mine.model &&
+              other.weights == mine.weights && other.inputs.size() == mine.inputs.size();
+  for (std::size_t i = 0; same && i < mine.inputs.size(); ++i)
+    same = other.inputs[i].kind == mine.inputs[i].kind && other.inputs[i].value == mine.inputs[i].value &&
+           other.inputs[i].size == mine.inputs[i].size;
+  if (!same || other.part->group > plan.groups.size() || other.part->block >= blocks ||
+      other.part->weight > mine.weights.size() || other.part->summed != (other.part->group == plan.groups.size()))
     throw Error(ErrorKind::bad_data, "the unfinished calibration is of another model, other samples or options",
                 "use the same ones, or start anew without --resume");
   sums = std::move(*resume);
@@ -222,20 +225,23 @@ void Calibrator::State::sum_group(const Samples& samples, const std::vector<Samp
   for (const std::size_t index : group)
     inputs.emplace_back(layers.inputs[index], std::move(sums.sums[index]), sums.info.inputs[index].rows);
   CalibrationPart& part = *sums.info.part;
-  for (; part.block < blocks.size();) {
+  for (std::uint64_t block = part.block; block < blocks.size(); ++block) {
     base::check_cancelled();
-    sum_block(samples, blocks[part.block], plan.batch, inputs, group);
-    ++part.block;
+    sum_block(samples, blocks[block], plan.batch, inputs, group);
     progress.step(0);
-    if (!options.checkpoint && part.block < blocks.size()) continue;
+    const bool last = block + 1 == blocks.size();
+    part.block = last ? 0 : block + 1;
+    part.group = last ? number + 1 : number;
+    part.summed = part.group == plan.groups.size();
+    const bool due = checkpoint_due();
+    if (!due && !last) continue;
     for (std::size_t i = 0; i < group.size(); ++i) {
       sums.info.inputs[group[i]].rows = inputs[i].rows();
-      sums.sums[group[i]] = part.block < blocks.size() ? inputs[i].sum() : inputs[i].take_sum();
+      sums.sums[group[i]] = inputs[i].take_sum();
     }
-    checkpoint();
+    if (due) options.checkpoint(sums);
+    for (std::size_t i = 0; !last && i < group.size(); ++i) inputs[i].put_sum(std::move(sums.sums[group[i]]));
   }
-  part.block = 0;
-  part.group = number + 1;
 }
 
 void Calibrator::State::sum_all(const Samples& samples, const std::vector<SampleBlock>& blocks,
@@ -246,8 +252,6 @@ void Calibrator::State::sum_all(const Samples& samples, const std::vector<Sample
   while (part.group < plan.groups.size()) sum_group(samples, blocks, plan, part.group, progress);
   progress.done();
   part.summed = true;
-  session.reset();
-  checkpoint();
 }
 
 Calibrator::Calibrator(const model::Model& model, const CalibrateOptions& options)
@@ -270,7 +274,7 @@ CalibrationSums Calibrator::run(const Samples& samples, std::optional<Calibratio
   state.drop_unusable(arrays);
   const PassPlan plan = plan_passes(state.layers.inputs, state.sample_bytes(arrays, batch), batch);
   state.describe(scan, blocks);
-  state.take_up(std::move(resume));
+  state.take_up(std::move(resume), plan, blocks.size());
   if (!state.sums.info.part->summed) state.sum_all(samples, blocks, plan, progress);
   state.session.reset();
   if (state.options.sensitivities)

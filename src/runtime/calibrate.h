@@ -26,7 +26,8 @@ struct CalibrateOptions {
   bool sensitivities = true;
   std::optional<Task> task;       // for the measure of sensitivities, else chosen (runtime/task.h)
   std::optional<base::ChildLimits> isolate;
-  // Called after every block and every weight, with info.part set: what can go on later.
+  // Asked after every block and every weight; if true, `checkpoint` gets what can go on later (info.part).
+  std::function<bool()> checkpoint_due;
   std::function<void(const CalibrationSums&)> checkpoint;
 };
 

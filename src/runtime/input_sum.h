@@ -26,8 +26,8 @@ class InputSum {
   // samples.
   void end_block(const std::string& where);
 
-  const BinnedSum& sum() const { return sum_; }
   BinnedSum take_sum() { return std::move(sum_); }
+  void put_sum(BinnedSum sum) { sum_ = std::move(sum); }
   std::uint64_t rows() const { return rows_; }
 
  private:

@@ -33,8 +33,10 @@ Use rows_use(const Tap& tap, InputKind kind, unsigned axis, std::uint64_t size) 
 
 // The axis of W that meets the input, and the axis of the input that meets W.
 Use product_use(const Tap& tap, const tensor::WeightLayout& layout) {
-  if (layout.shape.size() != 2) return no_use("a product of several matrices at once");
-  if (tap.reshaped) return no_use("its matrix is reshaped before the product");
+  // [16, 4, 4, 10] as 256 x 10 is the matrix view; any other shape will not fit the input.
+  const bool flattened = tap.reshaped && layout.shape.size() > 2 && !tap.transposed;
+  if (tap.reshaped && !flattened) return no_use("its matrix is reshaped before the product");
+  if (layout.shape.size() != 2 && !flattened) return no_use("a product of several matrices at once");
   const unsigned axis = tap.weight_is_left != tap.transposed ? 1 : 0;
   const bool columns = tap.weight_is_left != tap.input_transposed;
   return rows_use(tap, columns ? InputKind::columns : InputKind::rows, axis,

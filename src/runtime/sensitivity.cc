@@ -168,7 +168,7 @@ void measure_sensitivities(const model::Model& model, const Samples& samples, st
     }
     ++i;
     progress.step(0);
-    if (options.checkpoint) options.checkpoint(sums);
+    if (options.checkpoint_due && options.checkpoint_due()) options.checkpoint(sums);
   }
   progress.done();
 }

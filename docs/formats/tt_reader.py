@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A reader of .tt files in numpy: docs/formats/tt.md (the file) and docs/formats/encodings.md (the cores), nothing else.
+"""A reader of .tt files in numpy: docs/formats/tt.md (the file) and docs/formats/encodings.md (the cores, entropy-
+coded ones in tt_entropy.py beside this file), nothing else.
 
   tt_reader.py FILE --list                list the weights
   tt_reader.py FILE -o OUT.npz            decode all weights (bfloat16 as the uint16 of its bits)
@@ -12,19 +13,18 @@ import hashlib
 import io
 import json
 import pathlib
+import sys
 from math import prod
 
 import numpy as np
 import zstandard
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from tt_entropy import read_words, require  # noqa: E402
+
 DTYPES = {"f32": "<f4", "f16": "<f2", "bf16": "<u2", "f64": "<f8"}
 PLANES = {"f32": [8, 4, 8, 8, 4], "f16": [5, 4, 7], "bf16": [8, 4, 4], "f64": [8, 7, 8, 8, 8, 8, 8, 8, 1]}
 KNOWN = {"tt.format", "tt.tool", "tt.root", "tt.cores", "tt.skeleton", "tt.manifest"}
-
-
-def require(condition, message):
-    if not condition:
-        raise ValueError(message)
 
 
 class Weight:
@@ -82,69 +82,6 @@ def open_tt(path):
     literals = zstandard.ZstdDecompressor().decompress(skeleton) if skeleton else b""
     require(len(literals) == manifest["literal_bytes"], "skeleton: wrong size")
     return manifest, weights, literals
-
-
-def varint(core):
-    byte = core.read(1)[0]
-    return byte if byte < 128 else byte & 127 | varint(core) << 7
-
-
-def read_table(core):
-    """A frequency table as 4096 slots: symbol | (frequency - 1) << 8 | (slot - start) << 20."""
-    count = varint(core)
-    if count == 0:
-        return np.zeros(4096, np.int64)
-    first = core.read(1)[0]
-    frequency = np.array([varint(core) for _ in range(count)])
-    within = np.arange(4096) - np.repeat(np.cumsum(frequency) - frequency, frequency)
-    return np.repeat(np.arange(first, first + count) | frequency - 1 << 8, frequency) | within << 20
-
-
-def read_plane(core, count, width, first):
-    """`count` symbols: one constant, packed bits, or rANS (symbol i belongs to lane i mod lanes; all lanes step at once)."""
-    mode = core.read(1)[0]
-    if mode == 0:
-        return np.full(count, core.read(1)[0], np.uint8)
-    if mode == 1:
-        packed = np.frombuffer(core.read((count * width + 7) // 8), np.uint8)
-        bits = np.unpackbits(packed, bitorder="little")[:count * width].reshape(count, width)
-        return np.packbits(bits, axis=1, bitorder="little")[:, 0]
-    thresholds = core.read(1)[0]
-    distance = varint(core) if thresholds else 0
-    class_of = np.searchsorted(np.frombuffer(core.read(thresholds), np.uint8), np.arange(256), "right")
-    tables = np.stack([read_table(core) for _ in range(thresholds + 1)])
-    lanes = 1 << (min(max(count // 2048, 1), 128).bit_length() - 1)
-    words_count = varint(core)
-    states = np.frombuffer(core.read(4 * lanes), "<u4").astype(np.int64)
-    words = np.frombuffer(core.read(2 * words_count), "<u2").astype(np.int64)
-    symbols = np.zeros(distance + count, np.uint8)  # the context `distance` before element i is symbols[i]
-    context = symbols if distance else first
-    at = 0
-    for begin in range(0, count, lanes):
-        x = states[:count - begin]
-        entry = tables[class_of[context[begin:begin + x.size]] if thresholds else 0, x & 4095]
-        x = ((entry >> 8 & 4095) + 1) * (x >> 12) + (entry >> 20)
-        low = np.flatnonzero(x < 65536)
-        x[low] = x[low] << 16 | words[at:at + low.size]
-        at += low.size
-        states[:x.size] = x
-        symbols[distance + begin:distance + begin + x.size] = entry & 255
-    require(at == words_count and (states == 65536).all(), "an entropy-coded stream does not end where it should")
-    return symbols[distance:]
-
-
-def read_words(data, elements, widths, block=1 << 18):
-    """Blocks of planes to words, most significant plane first."""
-    core, blocks = io.BytesIO(data), []
-    for done in range(0, elements, block):
-        core.read(4 if elements > block else 0)  # the size of the block
-        words, first = np.uint64(0), None
-        for width in widths:
-            plane = read_plane(core, min(block, elements - done), width, first)
-            first = plane if first is None else first
-            words = words << np.uint64(width) | plane
-        blocks.append(words)
-    return np.concatenate(blocks)
 
 
 def from_float(values, dtype):

@@ -20,7 +20,7 @@ import numpy as np
 import zstandard
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from tt_entropy import read_words, require  # noqa: E402
+from tt_entropy import read_codes, read_words, require, varint  # noqa: E402
 
 DTYPES = {"f32": "<f4", "f16": "<f2", "bf16": "<u2", "f64": "<f8"}
 PLANES = {"f32": [8, 4, 8, 8, 4], "f16": [5, 4, 7], "bf16": [8, 4, 4], "f64": [8, 7, 8, 8, 8, 8, 8, 8, 1]}
@@ -32,14 +32,15 @@ class Weight:
 
     def __init__(self, manifest, index):
         columns = "names", "roles", "dtypes", "shapes", "rows", "encodings"
-        self.name, self.role, self.dtype, self.shape, rows, self.encoding = (manifest[key][index] for key in columns)
+        self.name, self.role, self.dtype, self.shape, self.rows, self.encoding = (manifest[key][index] for key in columns)
         self.format, *keys = self.encoding.split(",")
         self.keys = dict(key.split("=") for key in keys)
         self.elements, self.cores, shapes = prod(self.shape), [], []
         if self.format == "raw":
             shapes = [self.shape]
         elif self.format == "lowrank":
-            shapes = [[rows, int(self.keys["rank"])], [int(self.keys["rank"]), self.elements // rows]]
+            rank = int(self.keys["rank"])
+            shapes = [[self.rows, rank], [rank, self.elements // self.rows]]
         elif self.format == "tt":
             modes, inner = ([int(n) for n in self.keys.get(key, "").split("x") if n] for key in ("modes", "ranks"))
             shapes = [[left, mode, right] for left, mode, right in zip([1, *inner], modes, [*inner, 1])]
@@ -108,6 +109,25 @@ def decode_f16(weight):
     return from_float(halves.astype("<u2").view("<f2").astype("<f4"), weight.dtype)
 
 
+def decode_quant(weight):
+    core, shape = io.BytesIO(weight.cores[0]), [weight.rows, weight.elements // max(weight.rows, 1)]
+    kind, scale, out = core.read(1)[0], np.frombuffer(core.read(4), "<f4")[0], np.zeros(shape, np.float32)
+    require(kind <= 2 and np.isfinite(scale) and not np.signbit(scale), "bad head of a quantised core")
+    steps = np.full(1, scale)
+    if kind:
+        codes = read_codes(core.read(varint(core)), 1, shape[2 - kind])[0] - 1
+        require((codes >= -1).all() and (codes < 960).all(), "a step is out of range")
+        steps = scale * np.ldexp((8 + codes % 8).astype(np.float32), codes // 8) * (codes >= 0).astype(np.float32)
+        require(np.isfinite(steps).all(), "a step is out of range")
+    stored = [np.arange(size) for size in shape]  # rows and columns
+    if kind:
+        stored[2 - kind] = np.flatnonzero(steps)
+        steps = steps[stored[2 - kind]]
+    codes = read_codes(core.read(), stored[0].size, stored[1].size).astype(np.float32)
+    out[np.ix_(*stored)] = codes * (steps[:, None] if kind == 2 else steps)
+    return from_float(out.ravel(), weight.dtype)
+
+
 def product(a, b):
     """float32, one k after the other: the order of operations is part of the format."""
     out = np.zeros((a.shape[0], b.shape[1]), np.float32)
@@ -132,7 +152,8 @@ def decode_factors(weight):
 
 
 DECODERS = {"raw": lambda weight: np.frombuffer(weight.cores[0], DTYPES[weight.dtype]), "lossless": decode_lossless,
-            "rounded": decode_lossless, "f16": decode_f16, "lowrank": decode_factors, "tt": decode_factors}
+            "rounded": decode_lossless, "f16": decode_f16, "quant": decode_quant,
+            "lowrank": decode_factors, "tt": decode_factors}
 
 
 def read(path):

@@ -235,7 +235,10 @@ SicWeight SicWeight::sample(std::uint64_t outputs) const {
   for (std::uint64_t k = 0; k < plan_->size(); ++k)
     for (std::uint64_t o = 0; o < outputs; ++o)
       some.values_[k * outputs + o] = values_[k * outputs_ + (2 * o + 1) * outputs_ / (2 * outputs)];
-  some.measure();
+  const double part = static_cast<double>(outputs) / static_cast<double>(outputs_);
+  some.energy_ = energy_ * part;
+  some.damped_energy_ = damped_energy_ * part;
+  some.norm_ = norm_ * part;
   return some;
 }
 

@@ -9,8 +9,8 @@
 // input then contributes alike, about s^2 / 12 an output, and inputs that do not matter get zeros.
 // Differences to the paper: no rescaling afterwards (measured: below 0.5 % of the error at any rate); a code
 // is not the nearest one but the one of least (distance in steps)^2 + price * bits, bits by a model of the
-// column (zeros counted, geometric magnitudes): 5 to 30 % fewer bytes below 1.5 bits a weight, about 0.5 %
-// at 3.
+// column (zeros counted, geometric magnitudes): 7 to 28 % fewer bytes below 1.5 bits a weight, 1 to 3 % at 2,
+// 0.2 % at 4 (MiniLM, equal error).
 #pragma once
 
 #include <cstdint>
@@ -77,7 +77,8 @@ struct SicCodes {
 class SicWeight {
  public:
   SicWeight(const SicPlan& plan, const MatrixView& weight);
-  // Some of the outputs, evenly spread: codes of an output depend (almost) on that output only.
+  // Some of the outputs, evenly spread: codes of an output depend (almost) on that output only. Errors are
+  // relative to their share of the whole energy, which is what few outputs with much energy leave right.
   SicWeight sample(std::uint64_t outputs) const;
 
   std::uint64_t outputs() const { return outputs_; }

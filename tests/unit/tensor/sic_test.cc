@@ -250,6 +250,16 @@ TEST_CASE("a sample of the outputs predicts error and entropy") {
   }
 }
 
+TEST_CASE("a sample without the output that has most of the energy predicts the error all the same") {
+  const Metric metric = gram_metric(32, 100, 1, 26);
+  std::vector<float> values = random_values(512 * 32, 27);
+  for (std::uint64_t i = 0; i < 32; ++i) values[i] *= 100;  // the first output
+  const SicPlan plan(metric);
+  const SicWeight ready(plan, {values, 512, 32}), some = ready.sample(128);
+  const double s = ready.scale_for(0.01);
+  CHECK(some.round(s).error == doctest::Approx(ready.round(s).error).epsilon(0.1));
+}
+
 TEST_CASE("weights of any magnitude") {
   const Metric metric = gram_metric(20, 60, 1, 15);
   const SicPlan plan(metric), plain(identity(20));

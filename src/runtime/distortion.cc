@@ -56,11 +56,13 @@ double metric_error(const Metric& metric, std::span<const float> error, std::uin
          samples;
 }
 
-std::optional<Distorted> distort(const tensor::WeightData& weight, const Metric& metric, double relative,
+std::optional<Distorted> distort(tensor::WeightData weight, const Metric& metric, double relative,
                                  std::uint64_t seed) {
   const tensor::WeightLayout& layout = weight.layout;
   if (!tensor::all_finite(layout.dtype, weight.payload)) return std::nullopt;
   const std::vector<float> values = weight.values();
+  const std::size_t bytes = weight.payload.size();
+  weight.payload = {};  // a table may be half of the model
   std::vector<float> noise(values.size());
   for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<float>(tensor::random_uniform(seed, i));
   const double wanted = relative * relative * metric_error(metric, values, layout.rows, layout.cols);
@@ -70,7 +72,7 @@ std::optional<Distorted> distort(const tensor::WeightData& weight, const Metric&
   for (std::size_t i = 0; i < noise.size(); ++i)
     noise[i] = static_cast<float>(static_cast<double>(values[i]) + scale * static_cast<double>(noise[i]));
   Distorted result;
-  result.payload.resize(weight.payload.size());
+  result.payload.resize(bytes);
   tensor::from_float(layout.dtype, noise, result.payload);
   tensor::to_float(layout.dtype, result.payload, noise);
   for (std::size_t i = 0; i < noise.size(); ++i) noise[i] -= values[i];

@@ -20,7 +20,7 @@ struct Distorted {
   base::Bytes payload;
   double error = 0;
 };
-std::optional<Distorted> distort(const tensor::WeightData& weight, const tensor::Metric& metric, double relative,
+std::optional<Distorted> distort(tensor::WeightData weight, const tensor::Metric& metric, double relative,
                                  std::uint64_t seed);
 
 }  // namespace tt::runtime

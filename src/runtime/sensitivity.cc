@@ -32,6 +32,11 @@ std::string measure_name(Task task) {
   return task == Task::embedding ? "cosine" : "relative";
 }
 
+// Weights outside of the protobuf save the runtime one copy of them.
+model::Skeleton lean_skeleton(const model::Model& model) {
+  return model.files().size() == 1 ? model.external_skeleton("weights") : model.inline_skeleton();
+}
+
 // Damage of one candidate, batch after batch.
 class Damage {
  public:
@@ -85,7 +90,7 @@ class Prober {
  public:
   Prober(const model::Model& model, const Samples& samples, std::uint64_t available,
          const CalibrateOptions& options)
-      : model_(model), options_(options), skeleton_(model.inline_skeleton()) {
+      : model_(model), options_(options), skeleton_(lean_skeleton(model)) {
     session_options_.threads = 1;
     session_options_.isolate = options.isolate;
     const Session original = Session::open(image_with(model, skeleton_), session_options_);
@@ -105,8 +110,8 @@ class Prober {
 
   // Negative if the outputs are not finite.
   double damage_of(std::size_t weight, base::Bytes payload) const {
-    const Session session =
-        Session::open(image_with(model_, skeleton_, std::pair(weight, std::move(payload))), session_options_);
+    ModelImage image = image_with(model_, skeleton_, std::pair(weight, std::move(payload)));
+    const Session session = Session::open(std::move(image), session_options_);
     const std::vector<NamedArrays> outputs = outputs_of(session);
     Damage damage(task_, originals_[0]);
     for (std::size_t i = 0; i < outputs.size(); ++i)

@@ -39,7 +39,10 @@ ModelImage image_with(const model::Model& model, const model::Skeleton& skeleton
         else
           sink(0, model.read(model.weights()[index]).payload);
       });
-  return {std::move(files[0]), {}};
+  ModelImage image{std::move(files[0]), {}};
+  for (std::size_t i = 1; i < files.size(); ++i)
+    image.data.push_back({skeleton.files[i].location, std::move(files[i])});
+  return image;
 }
 
 TappedSession::TappedSession(const model::Model& model, const std::vector<std::string>& values,

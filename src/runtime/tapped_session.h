@@ -28,7 +28,7 @@ class TappedSession {
   Session session_;
 };
 
-// The model with all weights inline, as the runtime takes it; the payload of weight `index` is `payload` where it
+// The files of `skeleton`, as the runtime takes them; the payload of weight `index` is `payload` where it
 // is not null.
 ModelImage image_with(const model::Model& model, const model::Skeleton& skeleton,
                       const std::optional<std::pair<std::size_t, base::Bytes>>& replaced = {});

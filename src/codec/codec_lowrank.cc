@@ -77,8 +77,9 @@ class LowRankCodec final : public Codec {
               const PayloadSink& sink) const override {
     const std::vector<CoreLayout> layouts = core_layouts(layout, encoding);
     check_cores(layouts, cores);
-    const std::vector<float> left = read_core(layouts[0], cores, 0), right = read_core(layouts[1], cores, 1);
-    stream_product(layout, left, right, layout.rows, encoding.rank, layout.cols, sink);
+    const std::vector<float> left = read_core(layouts[0], cores, 0);
+    stream_product(layout, left, read_core(layouts[1], cores, 1), layout.rows, encoding.rank, layout.cols,
+                   sink);
   }
 };
 

@@ -12,7 +12,6 @@
 #include <span>
 #include <vector>
 
-#include "tensor/arithmetic.h"
 #include "tensor/truncated_svd.h"
 
 namespace tt::tensor {
@@ -27,10 +26,6 @@ struct TensorTrain {
 struct TtOptions {
   std::vector<std::uint64_t> max_ranks;  // d-1 inner rank caps; empty = no cap
   double tolerance = 0;                  // relative Frobenius error; 0 = the caps decide alone
-  // Of tt_svd only. fp32 is about twice as fast: float32 products, double sums over blocks (tall_gram.h). It
-  // does not see relative errors below about 2e-3; values beyond 1e12 or all below 1e-12 are done in fp64.
-  // The eigenproblems are in double in any case.
-  Arithmetic arithmetic = Arithmetic::fp64;
 };
 
 // values.size() must be the product of modes. Errors: bad_data if it is not.

@@ -67,7 +67,8 @@ class F16Codec final : public Codec {
   std::vector<CoreLayout> core_layouts(const WeightLayout&, const Encoding&) const override {
     return {{std::nullopt, {0}}};
   }
-  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const override {
+  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
+                           const EncodeOptions&) const override {
     check(weight.layout, encoding);
     const std::uint64_t size = tensor::element_size(weight.layout.dtype);
     std::vector<float> values;

@@ -42,8 +42,9 @@ class RoundedCodec final : public Codec {
   std::vector<CoreLayout> core_layouts(const WeightLayout& layout, const Encoding& encoding) const override {
     return lossless_codec().core_layouts(layout, encoding);
   }
-  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const override {
-    return lossless_codec().encode(round_mantissa(weight, encoding.mantissa), encoding);
+  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
+                           const EncodeOptions& options) const override {
+    return lossless_codec().encode(round_mantissa(weight, encoding.mantissa), encoding, options);
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
               const PayloadSink& sink) const override {

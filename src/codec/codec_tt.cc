@@ -110,7 +110,8 @@ class TtCodec final : public Codec {
     }
     return layouts;
   }
-  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const override {
+  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
+                           const EncodeOptions&) const override {
     check(weight.layout, encoding);
     tensor::TensorTrain train = tensor::tt_svd(weight.values(), encoding.modes, {encoding.ranks, 0});
     if (encoding.dtype == tensor::DType::f16) balance(train);

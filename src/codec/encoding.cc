@@ -20,7 +20,8 @@ constexpr std::size_t kMaxModes = 8;
 Format format_from_name(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
-    refuse("unknown encoding " + base::quoted(name), "encodings are raw, lossless, rounded, f16, lowrank and tt");
+    refuse("unknown encoding " + base::quoted(name),
+           "encodings are raw, lossless, rounded, f16, lowrank and tt");
   }
   return static_cast<Format>(found - kNames.begin());
 }

@@ -76,6 +76,8 @@ void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& 
     for (const codec::Core& core : fitted.weights[i]->cores) entry.core_sizes.push_back(core.bytes.size());
     report.weights.push_back(report_of(entry));
     report.weights.back().reason = job.selection().reasons[i];
+    for (const std::string& warning : fitted.weights[i]->warnings)
+      report.warnings.push_back("weight " + base::quoted(entry.name) + ": " + warning);
   }
   report.stats = stats_of(report.weights, report.bytes_in, report.bytes_out);
 }

@@ -2,7 +2,7 @@
 //
 // TT-SVD (Oseledets, Tensor-Train Decomposition, SIAM J. Sci. Comput. 2011, Algorithm 1) of a C-order tensor.
 // Difference: the sweep runs from the last mode to the first, so that the C-order buffer is used in place
-// without transposition, and each step is a truncated SVD by the Gram route (truncated_svd.h). Right cores
+// without transposition, and each step is a truncated SVD by the Gram route (gram.h). Right cores
 // come out orthonormal, so ||A - TT||_F^2 = ||A||_F^2 - ||G1||_F^2 before rounding of the cores. The
 // tolerance eps (relative, Frobenius) is spent step by step: a step may use what earlier steps left of (eps
 // ||A||)^2.
@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-#include "tensor/truncated_svd.h"
+#include "tensor/spectrum.h"
 
 namespace tt::tensor {
 

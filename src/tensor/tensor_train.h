@@ -2,9 +2,17 @@
 //
 // TT-SVD (Oseledets, Tensor-Train Decomposition, SIAM J. Sci. Comput. 2011, Algorithm 1) of a C-order tensor.
 // Difference: the sweep runs from the last mode to the first, so that the C-order buffer is used in place
-// without transposition, and each step is a truncated SVD by the Gram route (gram.h). Right cores
-// come out orthonormal, so ||A - TT||_F^2 = ||A||_F^2 - ||G1||_F^2 before rounding of the cores. The
-// tolerance eps (relative, Frobenius) is spent step by step: a step may use what earlier steps left of (eps
+// without transposition. Step k sees what is left as a matrix of (n1 ... n(k-1)) x (nk rk), takes the
+// eigenvectors of the Gram matrix of its smaller side, and keeps rank r(k-1): the rows of core k,
+// orthonormal; the matrix times their transpose is the next rest, the last rest is core 1.
+//
+// Arithmetic: the eigenproblem is in double. The Gram matrix and the product are first taken in float32 (sums
+// over blocks added in double), and the step is repeated in double unless what it loses is at least 1e-4 of
+// its energy (1e-2 relative error), far above the rounding of float32, or unless it keeps everything.
+//
+// Right cores come out orthonormal, so ||A - TT||_F^2 = ||A||_F^2 - ||G1||_F^2 before rounding of the cores.
+// The tolerance eps (relative, Frobenius) is spent step by step: a step may use what earlier steps left of
+// (eps
 // ||A||)^2.
 #pragma once
 

@@ -53,7 +53,7 @@ runtime::Samples open_samples(const QualityLimits& limits, const std::vector<run
   const bool held_out = limits.eval.empty();
   runtime::Samples samples =
       runtime::Samples::open(held_out ? limits.calib : limits.eval, inputs, limits.inputs);
-  if (held_out) samples.require(kMinHeldOut, "limits on the held-out quarter of the samples");
+  if (held_out) samples.require(kMinHeldOut, "holding out a quarter of them");
   return samples;
 }
 

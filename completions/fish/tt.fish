@@ -7,10 +7,11 @@ end
 complete -c tt -n __fish_use_subcommand -f -a compress -d 'make a model smaller'
 complete -c tt -n __fish_use_subcommand -f -a decompress -d 'give the model back'
 complete -c tt -n __fish_use_subcommand -f -a inspect -d 'show what is in a file'
+complete -c tt -n __fish_use_subcommand -f -a verify -d 'measure a compressed model, or check one file'
 complete -c tt -n __fish_use_subcommand -f -a config -d 'show or check the configuration'
 complete -c tt -n __fish_use_subcommand -f -a help -d 'show help'
 complete -c tt -n __fish_use_subcommand -f -a version -d 'show the version'
-complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect config version'
+complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect verify config version'
 complete -c tt -n '__tt_is config' -a 'show check'
 
 # common
@@ -31,6 +32,16 @@ complete -c tt -l log-format -x -a 'text json' -d 'form of a log line'
 complete -c tt -n '__tt_is compress' -s o -l output -r -F -d 'the .tt file to write'
 complete -c tt -n '__tt_is compress' -l target-ratio -x -d 'bytes out / bytes in'
 complete -c tt -n '__tt_is compress' -l target-bytes -x -d 'largest output'
+complete -c tt -n '__tt_is compress' -l max-error -x -d "limit of every layer's relative error"
+complete -c tt -n '__tt_is compress' -l min-quality -x -d "limit of every layer's cosine"
+complete -c tt -n '__tt_is compress' -l max-kl -x -d 'limit of the mean KL'
+complete -c tt -n '__tt_is compress' -l max-drop -x -d 'limit of the loss of accuracy'
+complete -c tt -n '__tt_is compress' -l calib -r -F -d 'samples, a quarter is held out'
+complete -c tt -n '__tt_is compress' -l eval -r -F -d 'samples for the limits'
+complete -c tt -n '__tt_is compress' -l labels -r -F -d 'what is right'
+complete -c tt -n '__tt_is compress' -l input -x -d 'how samples become an input'
+complete -c tt -n '__tt_is compress' -l mask-input -x -d 'positions that count'
+complete -c tt -n '__tt_is compress' -l task -x -a 'auto classification lm regression embedding generic' -d 'what the model is for'
 complete -c tt -n '__tt_is compress' -l lossless -d 'keep everything'
 complete -c tt -n '__tt_is compress' -l rollback -r -F -d 'also write a lossless .tt'
 complete -c tt -n '__tt_is compress' -l preset -x -a 'low balanced high newport' -d 'built-in values'
@@ -60,6 +71,30 @@ complete -c tt -n '__tt_is decompress' -l overwrite -d 'replace external data fi
 
 # inspect
 complete -c tt -n '__tt_is inspect' -l allow-symlinks -d 'follow links to external data'
+
+# verify
+complete -c tt -n '__tt_is verify' -l data -r -F -d 'the samples'
+complete -c tt -n '__tt_is verify' -l labels -r -F -d 'what is right'
+complete -c tt -n '__tt_is verify' -l input -x -d 'how samples become an input'
+complete -c tt -n '__tt_is verify' -l mask-input -x -d 'positions that count'
+complete -c tt -n '__tt_is verify' -l task -x -a 'auto classification lm regression embedding generic' -d 'what the model is for'
+complete -c tt -n '__tt_is verify' -l max-drop -x -d 'limit of the loss of accuracy'
+complete -c tt -n '__tt_is verify' -l max-kl -x -d 'limit of the mean KL'
+complete -c tt -n '__tt_is verify' -l max-error -x -d 'limit of the relative error'
+complete -c tt -n '__tt_is verify' -l max-abs-error -x -d 'limit of the error of a value'
+complete -c tt -n '__tt_is verify' -l min-cosine -x -d 'limit of the cosine of a row'
+complete -c tt -n '__tt_is verify' -l confidence -x -d 'limits hold for the upper bound'
+complete -c tt -n '__tt_is verify' -l eval-cmd -x -d 'command that prints a figure'
+complete -c tt -n '__tt_is verify' -l eval-goal -x -a 'max min' -d 'which figure is better'
+complete -c tt -n '__tt_is verify' -l max-eval-drop -x -d 'limit of the loss of that figure'
+complete -c tt -n '__tt_is verify' -l eval-timeout -x -d 'seconds for the command'
+complete -c tt -n '__tt_is verify' -l baseline -r -F -d 'report of an earlier run'
+complete -c tt -n '__tt_is verify' -l baseline-tolerance -x -d 'how much worse is allowed'
+complete -c tt -n '__tt_is verify' -l junit -r -F -d 'gates as JUnit XML'
+complete -c tt -n '__tt_is verify' -l no-latency -d 'measure no time'
+complete -c tt -n '__tt_is verify' -l isolate -d 'run the models in child processes'
+complete -c tt -n '__tt_is verify' -l seed -x -d 'seed of resampling'
+complete -c tt -n '__tt_is verify' -l allow-symlinks -d 'follow links to external data'
 
 # config
 complete -c tt -n '__tt_is config' -l origin -d 'where every value came from'

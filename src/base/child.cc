@@ -128,7 +128,7 @@ void prepare_child(const ChildLimits& limits, int parent) {
 
 }  // namespace
 
-Child::Child(const ChildLimits& limits, std::string what, std::function<Bytes(ByteView)> serve)
+Child::Child(const ChildLimits& limits, std::string what, const std::function<Bytes(ByteView)>& serve)
     : limits_(limits), what_(std::move(what)) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)

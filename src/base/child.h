@@ -28,7 +28,7 @@ class Child {
   // there, so no other thread may hold a lock that `serve` needs: start children before threads, from a
   // thread that outlives them (the child dies with it). `what` names the work in errors ("model 'x'").
   // Errors: resource_limit if there can be no further process.
-  Child(const ChildLimits& limits, std::string what, std::function<Bytes(ByteView)> serve);
+  Child(const ChildLimits& limits, std::string what, const std::function<Bytes(ByteView)>& serve);
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

@@ -152,8 +152,8 @@ void check_range(const std::string& name, std::uint64_t offset, std::uint64_t le
 void InputFile::read(std::uint64_t offset, std::span<std::uint8_t> out) const {
   check_range(state_->name, offset, out.size(), state_->size);
   if (out.empty()) return;
-  if (state_->memory) {
-    std::memcpy(out.data(), state_->memory->data() + offset, out.size());
+  if (const std::optional<Bytes>& memory = state_->memory) {
+    std::memcpy(out.data(), memory->data() + offset, out.size());
     return;
   }
   std::size_t done = 0;

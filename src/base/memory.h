@@ -14,6 +14,9 @@ std::uint64_t heap_bytes();
 // cannot have them. Memory that libraries take by malloc is not counted. Without effect under
 // AddressSanitizer and ThreadSanitizer, which own the heap.
 void limit_heap(std::uint64_t bytes);
+// From now on up to 64 MiB that were freed stay with the process, and blocks below 32 MiB come from there: a
+// page taken from the system anew costs more than most of what is computed in it.
+void keep_freed_memory();
 // What a limit of the address space (ulimit -v) still leaves; nothing if there is no limit.
 std::optional<std::uint64_t> address_space_left();
 // Of the machine, or of its control group where that is less.

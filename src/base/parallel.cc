@@ -26,7 +26,9 @@ class Dispatcher {
       : count_(count), limit_(limit), cost_(cost), body_(body) {}
 
   void work() {
-    while (const std::optional<Task> task = take()) {
+    for (;;) {
+      const std::optional<Task> task = take();
+      if (!task) return;
       try {
         body_(task->index);
       } catch (...) {

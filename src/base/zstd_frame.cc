@@ -17,7 +17,7 @@ namespace {
 constexpr int kMaxLevel = 19;
 // Levels up to 19 use windows up to 2^23; a frame that asks for more is not ours and may not take the memory.
 constexpr int kMaxWindowLog = 23;
-constexpr std::uint64_t kBlockContent = 128 * 1024;
+constexpr std::uint64_t kBlockContent = std::uint64_t{128} * 1024;
 constexpr std::uint64_t kSmallestBlock = 4;
 constexpr std::size_t kLongestHeader = 18;
 

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/limit_options.h"
 #include "cli/option_values.h"
 #include "cli/report_json.h"
 #include "cli/report_text.h"
@@ -34,10 +35,11 @@ pipeline::TensorSpec tensor_spec(const std::string& text) {
   return spec;
 }
 
-// Both size goals may hold at once; keeping everything and following a plan have a size of their own.
+// Size goals and limits may hold at once; keeping everything and following a plan have a size of their own.
 void check_goals(const Arguments& arguments) {
   std::vector<std::string> given;
-  for (const std::string_view goal : {"lossless", "plan", "target-ratio", "target-bytes"})
+  for (const std::string_view goal : {"lossless", "plan", "target-ratio", "target-bytes", "max-error",
+                                      "min-quality", "max-kl", "max-drop", "calib", "eval", "labels"})
     if (arguments.has(goal)) given.push_back("--" + std::string(goal));
   if (given.size() > 1 && (arguments.has("lossless") || arguments.has("plan")))
     throw_usage("options " + given[0] + " and " + given[1] + " exclude each other");
@@ -54,6 +56,7 @@ void set_goal(const Invocation& invocation, CompressOptions& options) {
   const bool replaced = options.lossless || !options.plan_in.empty() || options.target_bytes;
   if (!replaced || arguments.has("target-ratio"))
     options.target_ratio = invocation.config.number("compression.target_ratio");
+  if (!options.lossless && options.plan_in.empty()) options.limits = quality_limits(invocation);
 }
 
 // Under `auto` a cap of rank or error holds only if the user gave it, not if it is a preset's.
@@ -91,7 +94,9 @@ void check_paths(const Invocation& invocation, const CompressOptions& options) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto& [option, path] = outputs[i];
     if (i > 0 && path == "-") throw_usage("option --" + std::string(option) + " needs a file");
-    check_output(kName, option, options.input, path);
+    for (const std::string* input :
+         {&options.input, &options.limits.calib, &options.limits.eval, &options.limits.labels})
+      if (!input->empty()) check_output(kName, option, *input, path);
     for (std::size_t j = 0; j < i; ++j)
       if (!path.empty() && (path == outputs[j].second || is_same_file(outputs[j].second, path)))
         throw_usage("options --" + std::string(outputs[j].first) + " and --" + std::string(option) +
@@ -137,9 +142,10 @@ Command compress_command() {
   command.description =
       "Spends one byte budget over all weights of MODEL and writes the result, checked, to OUT.tt. Without\n"
       "a goal the preset balanced holds: at most 0.45 of the input's bytes. A goal that cannot be met is\n"
-      "exit status 1 and no file. PATTERN is RE2, searched in the names of a weight and of the nodes that\n"
-      "use it, or role:NAME (role:attention, role:attention.q, role:conv). SPEC is raw, lossless, f16,\n"
-      "rounded,mantissa=14, quant,rate=3, lowrank,rank=32, tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
+      "exit status 1 and no file. With limits instead of a size goal, the smallest file that keeps them.\n"
+      "PATTERN is RE2, searched in the names of a weight and of the nodes that use it, or role:NAME\n"
+      "(role:attention, role:attention.q, role:conv). SPEC is raw, lossless, f16, rounded,mantissa=14,\n"
+      "quant,rate=3, lowrank,rank=32, tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
   command.options = {
       {.name = "output",
        .letter = 'o',
@@ -179,8 +185,11 @@ Command compress_command() {
       {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},
       {.name = "fail-on-nan", .help = "refuse weights with NaN or infinity instead of keeping them"},
   };
+  const std::vector<OptionSpec> limits = limit_options();
+  command.options.insert(command.options.begin() + 3, limits.begin(), limits.end());
   command.examples = {"tt compress model.onnx -o model.tt --target-ratio 0.3",
                       "tt compress model.onnx -o model.tt --target-bytes 10MB --preserve role:embedding",
+                      "tt compress model.onnx -o model.tt --max-error 0.02 --calib samples.npz",
                       "tt compress model.onnx -o model.tt --lossless",
                       "tt compress - -o - --quiet < model.onnx > model.tt"};
   command.run = run;

@@ -30,6 +30,20 @@ Json value_json(const ConfigValue& value) {
   return Json();
 }
 
+std::string line_text(const std::string& line, const Setting& setting, bool with_origin) {
+  return with_origin ? fmt::format("{:<36}  # {}\n", line, setting.origin) : line + "\n";
+}
+
+std::string inputs_text(const Config& config, bool with_origin) {
+  std::string text;
+  for (const auto& [name, settings] : config.inputs()) {
+    text += fmt::format("\n[inputs.{}]\n", toml_text(name));
+    for (const auto& [key, setting] : settings)
+      text += line_text(fmt::format("{} = {}", key, toml_text(setting.value)), setting, with_origin);
+  }
+  return text;
+}
+
 std::string show_text(const Config& config, bool with_origin) {
   std::string text, section;
   for (std::size_t i = 0; i < config_keys().size(); ++i) {
@@ -40,9 +54,25 @@ std::string show_text(const Config& config, bool with_origin) {
     const bool is_set = !std::holds_alternative<std::monostate>(setting.value);
     const std::string line = is_set ? fmt::format("{} = {}", key.name, toml_text(setting.value))
                                     : fmt::format("# {} is not set", key.name);
-    text += with_origin ? fmt::format("{:<36}  # {}\n", line, setting.origin) : line + "\n";
+    text += line_text(line, setting, with_origin);
   }
-  return text;
+  return text + inputs_text(config, with_origin);
+}
+
+Json setting_json(const Setting& setting, bool with_origin) {
+  Json value = value_json(setting.value);
+  if (!with_origin) return value;
+  return Json(JsonObject{{"value", std::move(value)}, {"origin", Json(setting.origin)}});
+}
+
+Json inputs_json(const Config& config, bool with_origin) {
+  JsonObject inputs;
+  for (const auto& [name, settings] : config.inputs()) {
+    JsonObject members;
+    for (const auto& [key, setting] : settings) members.emplace_back(key, setting_json(setting, with_origin));
+    inputs.emplace_back(name, Json(std::move(members)));
+  }
+  return Json(std::move(inputs));
 }
 
 // {"compression": {"max_rank": 32, ...}, ...}; with origins every value is {"value", "origin"}.
@@ -51,14 +81,13 @@ Json show_json(const Config& config, bool with_origin) {
   for (std::size_t i = 0; i < config_keys().size(); ++i) {
     const ConfigKey& key = config_keys()[i];
     const Setting& setting = config.setting(i);
-    Json value = value_json(setting.value);
-    if (with_origin) value = Json(JsonObject{{"value", std::move(value)}, {"origin", Json(setting.origin)}});
     if (sections.empty() || sections.back().first != key.section)
       sections.emplace_back(key.section, Json(JsonObject{}));
     JsonObject members = sections.back().second.as_object("section");
-    members.emplace_back(key.name, std::move(value));
+    members.emplace_back(key.name, setting_json(setting, with_origin));
     sections.back().second = Json(std::move(members));
   }
+  if (!config.inputs().empty()) sections.emplace_back("inputs", inputs_json(config, with_origin));
   return Json(std::move(sections));
 }
 
@@ -74,8 +103,7 @@ void show(const Invocation& invocation) {
 std::vector<std::string> trusted_only(const std::vector<Assignment>& layer) {
   std::vector<std::string> paths;
   for (const Assignment& assignment : layer)
-    if (needs_trust(config_keys()[assignment.key], assignment.value))
-      paths.push_back(path_of(config_keys()[assignment.key]));
+    if (needs_trust(key_of(assignment), assignment.value)) paths.push_back(path_of(assignment));
   return paths;
 }
 

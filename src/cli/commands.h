@@ -26,6 +26,7 @@ Command config_command();
 Command decompress_command();
 Command help_command();
 Command inspect_command();
+Command verify_command();
 Command version_command();
 
 const std::vector<Command>& commands();

@@ -1,5 +1,7 @@
 #include "cli/config.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace tt::cli {
@@ -11,7 +13,23 @@ std::size_t key_at(std::string_view path) {
   return *key;
 }
 
+std::string problem_of(const Assignment& assignment) {
+  const ConfigKey& key = key_of(assignment);
+  return assignment.input.empty() ? problem_of(key, assignment.value)
+                                  : problem_of_input(key, assignment.value);
+}
+
 }  // namespace
+
+const ConfigKey& key_of(const Assignment& assignment) {
+  return assignment.input.empty() ? config_keys()[assignment.key] : input_keys()[assignment.key];
+}
+
+std::string path_of(const Assignment& assignment) {
+  const ConfigKey& key = key_of(assignment);
+  if (assignment.input.empty()) return path_of(key);
+  return "inputs." + base::printable(assignment.input) + "." + std::string(key.name);
+}
 
 Config::Config() {
   for (const ConfigKey& key : config_keys()) settings_.push_back({key.fallback, "default", false});
@@ -32,18 +50,41 @@ void Config::apply_preset(const Assignment& assignment) {
 
 void Config::apply(const std::vector<Assignment>& layer, base::ErrorKind kind, const std::string& hint) {
   for (const Assignment& assignment : layer) {
-    const ConfigKey& key = config_keys()[assignment.key];
-    const std::string problem = problem_of(key, assignment.value);
+    const std::string problem = problem_of(assignment);
     if (problem.empty()) continue;
     // An option or a variable names its key already.
     const bool named = assignment.origin.starts_with("--") || assignment.origin.starts_with("TT_");
-    throw base::Error(kind, assignment.origin + (named ? " " : ": " + path_of(key) + " ") + problem, hint);
+    throw base::Error(kind, assignment.origin + (named ? " " : ": " + path_of(assignment) + " ") + problem,
+                      hint);
   }
   const std::size_t preset = key_at("compression.preset");
   for (const Assignment& assignment : layer)
-    if (assignment.key == preset) apply_preset(assignment);
-  for (const Assignment& assignment : layer)
-    settings_[assignment.key] = {assignment.value, assignment.origin, true};
+    if (assignment.input.empty() && assignment.key == preset) apply_preset(assignment);
+  for (const Assignment& assignment : layer) {
+    Setting& setting = assignment.input.empty()
+                           ? settings_[assignment.key]
+                           : inputs_[assignment.input][std::string(key_of(assignment).name)];
+    setting = {assignment.value, assignment.origin, true};
+  }
+  switch_off_ratio(layer);
+}
+
+// A limit on quality asks for the smallest file: only a size goal from the same or a later layer stands
+// beside it, neither an inherited one nor a preset's.
+void Config::switch_off_ratio(const std::vector<Assignment>& layer) {
+  const std::size_t ratio = key_at("compression.target_ratio");
+  const auto assigns = [&](std::size_t key) {
+    return std::any_of(layer.begin(), layer.end(), [&](const Assignment& assignment) {
+      return assignment.input.empty() && assignment.key == key;
+    });
+  };
+  for (const char* path :
+       {"compression.max_error", "compression.min_quality", "compression.max_kl", "compression.max_drop"}) {
+    const std::size_t limit = key_at(path);
+    const bool fresh = assigns(limit) && !assigns(ratio);
+    if (fresh || (settings_[limit].from_user && !settings_[ratio].from_user))
+      settings_[ratio] = {{}, "off by " + settings_[limit].origin, false};
+  }
 }
 
 void Config::clear(std::string_view path) {

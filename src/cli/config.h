@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,10 +29,16 @@ struct Setting {
 
 // One value that a layer gives.
 struct Assignment {
-  std::size_t key = 0;  // in config_keys()
+  std::size_t key = 0;  // in config_keys(); of an input: in input_keys()
   ConfigValue value;
   std::string origin;
+  std::string input = {};  // NAME of [inputs.NAME], empty for every other section
 };
+const ConfigKey& key_of(const Assignment& assignment);
+std::string path_of(const Assignment& assignment);  // "compression.max_rank", "inputs.x.scale"
+
+// What the layers say of one input: key of input_keys() -> its text.
+using InputSettings = std::map<std::string, Setting, std::less<>>;
 
 class Config {
  public:
@@ -48,10 +56,13 @@ class Config {
   std::optional<std::uint64_t> integer(std::string_view path) const;
   std::optional<double> number(std::string_view path) const;
   std::vector<std::string> texts(std::string_view path) const;
+  const std::map<std::string, InputSettings>& inputs() const { return inputs_; }
 
  private:
   void apply_preset(const Assignment& assignment);
+  void switch_off_ratio(const std::vector<Assignment>& layer);
   std::vector<Setting> settings_;  // in the order of config_keys()
+  std::map<std::string, InputSettings> inputs_;
 };
 
 // The assignments of one file in the order of its lines. Errors: config (file, line, key, what is allowed;

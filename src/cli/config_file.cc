@@ -91,12 +91,19 @@ std::vector<std::string> known_sections() {
   std::vector<std::string> sections;
   for (const ConfigKey& key : config_keys())
     if (sections.empty() || sections.back() != key.section) sections.emplace_back(key.section);
+  sections.emplace_back("inputs");
   return sections;
 }
 
 std::vector<std::string> known_paths() {
   std::vector<std::string> paths;
   for (const ConfigKey& key : config_keys()) paths.push_back(path_of(key));
+  return paths;
+}
+
+std::vector<std::string> known_input_paths(const std::string& section) {
+  std::vector<std::string> paths;
+  for (const ConfigKey& key : input_keys()) paths.push_back(section + "." + std::string(key.name));
   return paths;
 }
 
@@ -111,8 +118,43 @@ void collect_section(const std::string& path, const std::string& section, const 
     const std::string key_path = section + "." + std::string(name.str());
     const std::optional<std::size_t> key = find_key(key_path);
     if (!key) throw_unknown(origin_of(path, node), "key", key_path, known_paths());
+    lines.push_back({node.source().begin.line,
+                     {*key, value_of(node, config_keys()[*key].type), origin_of(path, node), ""}});
+  }
+}
+
+[[noreturn]] void throw_no_section(const std::string& origin, const std::string& section) {
+  throw Error(ErrorKind::config, origin + ": " + section + " must be a section, [" + section + "]", kHint);
+}
+
+// Numbers stand for their texts.
+ConfigValue input_value(const toml::node& node) {
+  const ConfigValue value = value_of(node, ValueType::number);
+  return std::holds_alternative<double>(value) ? ConfigValue(toml_text(value)) : value;
+}
+
+void collect_input(const std::string& path, const std::string& input, const toml::table& table,
+                   std::vector<Line>& lines) {
+  const std::string section = "inputs." + base::printable(input);
+  for (const auto& [name, node] : table) {
+    const auto keys = input_keys();
+    const auto key = std::find_if(keys.begin(), keys.end(),
+                                  [&](const ConfigKey& known) { return known.name == name.str(); });
+    if (key == keys.end())
+      throw_unknown(origin_of(path, node), "key", section + "." + std::string(name.str()),
+                    known_input_paths(section));
     lines.push_back(
-        {node.source().begin.line, {*key, value_of(node, config_keys()[*key].type), origin_of(path, node)}});
+        {node.source().begin.line,
+         {static_cast<std::size_t>(key - keys.begin()), input_value(node), origin_of(path, node), input}});
+  }
+}
+
+void collect_inputs(const std::string& path, const toml::table& table, std::vector<Line>& lines) {
+  for (const auto& [name, node] : table) {
+    const toml::table* input = node.as_table();
+    if (!input || name.str().empty())
+      throw_no_section(origin_of(path, node), "inputs." + base::printable(name.str()));
+    collect_input(path, std::string(name.str()), *input, lines);
   }
 }
 
@@ -129,10 +171,11 @@ std::vector<Assignment> read_config_file(const std::string& path) {
     if (std::find(sections.begin(), sections.end(), section) == sections.end())
       throw_unknown(origin_of(path, node), node.is_table() ? "section" : "key", section, sections);
     const toml::table* table = node.as_table();
-    if (!table)
-      throw Error(ErrorKind::config,
-                  origin_of(path, node) + ": " + section + " must be a section, [" + section + "]", kHint);
-    collect_section(path, section, *table, lines);
+    if (!table) throw_no_section(origin_of(path, node), section);
+    if (section == "inputs")
+      collect_inputs(path, *table, lines);
+    else
+      collect_section(path, section, *table, lines);
   }
   std::stable_sort(lines.begin(), lines.end(),
                    [](const Line& a, const Line& b) { return a.number < b.number; });

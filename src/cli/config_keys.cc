@@ -7,6 +7,7 @@
 #include "base/pattern.h"
 #include "base/text.h"
 #include "cli/option_values.h"
+#include "runtime/input_mapping.h"
 
 namespace tt::cli {
 namespace {
@@ -96,6 +97,19 @@ std::string problem_of(const ConfigKey& key, const ConfigValue& value) {
     return "is " + shown(value) + ", but must be " + std::string(key.allowed);
   if (key.type == ValueType::patterns) return pattern_problem(std::get<Texts>(value));
   return {};
+}
+
+std::string problem_of_input(const ConfigKey& key, const ConfigValue& value) {
+  const std::string problem = "is " + shown(value) + ", but must be " + std::string(key.allowed);
+  const auto* text = std::get_if<std::string>(&value);
+  const std::string_view letters = key.name == "shape" ? "N,0123456789" : "0123456789.+-eE/";
+  if (!text || text->find_first_not_of(letters) != std::string::npos) return problem;
+  try {
+    runtime::parse_input_mapping("x:" + std::string(key.name) + "=" + *text);
+    return {};
+  } catch (const base::Error&) {
+    return problem;
+  }
 }
 
 ConfigValue value_from_text(const ConfigKey& key, const std::string& text) {

@@ -46,6 +46,8 @@ struct ConfigKey {
 
 // The table (config_key_table.cc). Not to be used while objects at namespace scope are being initialised.
 std::span<const ConfigKey> config_keys();
+// The keys of every section [inputs.NAME]: texts, or numbers given as such.
+std::span<const ConfigKey> input_keys();
 
 std::string path_of(const ConfigKey& key);      // "compression.max_rank"
 std::string variable_of(const ConfigKey& key);  // "TT_COMPRESSION_MAX_RANK"
@@ -54,6 +56,8 @@ std::optional<std::size_t> find_key(std::string_view path);
 
 // Why `value` is not allowed ("is 0, but must be an integer from 1 to 65536"), or empty.
 std::string problem_of(const ConfigKey& key, const ConfigValue& value);
+// The same for a key of an input.
+std::string problem_of_input(const ConfigKey& key, const ConfigValue& value);
 // Reads text of an option or a variable; lists are separated by commas. Never throws: a value of the wrong
 // kind comes back as text, which problem_of() refuses.
 ConfigValue value_from_text(const ConfigKey& key, const std::string& text);

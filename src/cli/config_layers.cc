@@ -104,10 +104,9 @@ std::vector<Assignment> read_environment() {
 
 void check_untrusted(const std::vector<Assignment>& layer) {
   for (const Assignment& assignment : layer) {
-    const ConfigKey& key = config_keys()[assignment.key];
-    if (needs_trust(key, assignment.value))
+    if (needs_trust(key_of(assignment), assignment.value))
       throw Error(ErrorKind::config,
-                  assignment.origin + ": " + path_of(key) + " is refused in an untrusted ./tt.toml",
+                  assignment.origin + ": " + path_of(assignment) + " is refused in an untrusted ./tt.toml",
                   "if you trust this file, give it by --config ./tt.toml; --no-config leaves it out");
   }
 }

@@ -39,8 +39,9 @@ std::string hint_of(const Error& error) {
     case ErrorKind::resource_limit:
       return "the file claims more than tt allows, or --max-memory is too small";
     case ErrorKind::goal_unreachable:
-    case ErrorKind::gate_failed:
       return "choose a goal that can be met";
+    case ErrorKind::gate_failed:
+      return "compress less, or with calibration, or choose another limit";
     case ErrorKind::not_found:
       return "check the path, and that you may read it";
     case ErrorKind::network:
@@ -127,7 +128,8 @@ int report_error(const Error& error, bool json) {
   std::fprintf(stderr, "tt: error: %s\n", one_line(error.what()).c_str());
   std::fprintf(stderr, "tt: hint: %s\n", hint_of(error).c_str());
   try {
-    if (json) print(error_json(error).dump() + "\n");
+    // The report of a gate that failed is on standard output already.
+    if (json && error.kind() != ErrorKind::gate_failed) print(error_json(error).dump() + "\n");
   } catch (const std::exception&) {
     // Standard output is gone; the status of the first error stands.
   }

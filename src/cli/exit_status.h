@@ -14,7 +14,8 @@ int exit_status(base::ErrorKind kind);
 base::Error as_error(const std::exception_ptr& exception);
 
 // "tt: error: ..." and "tt: hint: ..." on standard error; with `json` also
-// {"error":{"kind","message","hint"}} on standard output. Never throws. Returns the exit status.
+// {"error":{"kind","message","hint"}} on standard output, except for gate_failed, whose report is there
+// already. Never throws. Returns the exit status.
 int report_error(const base::Error& error, bool json);
 
 }  // namespace tt::cli

@@ -107,6 +107,20 @@ Json container_json(const pipeline::InspectReport& report) {
                          {"manifest_bytes", Json(report.manifest_bytes)}});
 }
 
+// Null without limits.
+Json quality_json(const std::optional<pipeline::Quality>& quality) {
+  if (!quality) return Json();
+  JsonArray limits;
+  for (const pipeline::KeptLimit& limit : quality->limits)
+    limits.push_back(Json(JsonObject{{"name", Json(limit.name)},
+                                     {"limit", Json(limit.limit)},
+                                     {"value", Json(limit.value)},
+                                     {"where", text_or_null(limit.where)}}));
+  return Json(JsonObject{{"measured_on", Json(quality->measured_on)},
+                         {"samples", Json(quality->samples)},
+                         {"limits", Json(std::move(limits))}});
+}
+
 }  // namespace
 
 Json compress_json(const pipeline::CompressReport& report) {
@@ -114,6 +128,7 @@ Json compress_json(const pipeline::CompressReport& report) {
                          {"output", file_json(report.output, report.bytes_out, report.output_sha256)},
                          {"ratio", Json(report.ratio)},
                          {"budget_bytes", report.budget_bytes > 0 ? Json(report.budget_bytes) : Json()},
+                         {"quality", quality_json(report.quality)},
                          {"calibrated", Json(report.calibrated)},
                          {"seed", Json(report.seed)},
                          {"seconds", Json(report.seconds)},

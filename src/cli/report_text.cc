@@ -74,6 +74,13 @@ std::string container_text(const pipeline::InspectReport& report) {
                             report.options.dump());
 }
 
+// "kept on 250 held-out samples: max_error 0.0098 of output 'y' (limit 0.01)"
+std::string kept_text(const pipeline::Quality& quality) {
+  const std::string on =
+      quality.samples > 0 ? fmt::format("{} {}", quality.samples, quality.measured_on) : quality.measured_on;
+  return fmt::format("kept on {}: {}", on, pipeline::quality_text(quality, false));
+}
+
 }  // namespace
 
 std::string compress_text(const pipeline::CompressReport& report, bool verbose) {
@@ -87,6 +94,7 @@ std::string compress_text(const pipeline::CompressReport& report, bool verbose) 
   if (report.budget_bytes > 0)
     text += fmt::format(", {:.1f} % of the budget", 100 * static_cast<double>(report.bytes_out) /
                                                         static_cast<double>(report.budget_bytes));
+  if (report.quality) text += "\n" + kept_text(*report.quality);
   return text + "\n" + stats_text(report.stats) + "; " + cost_text(report.seconds, report.peak_rss_bytes) +
          "\n";
 }

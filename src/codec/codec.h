@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "codec/encoding.h"
 #include "tensor/metric.h"
+#include "tensor/svd.h"
 #include "tensor/weight_data.h"
 
 namespace tt::codec {
@@ -48,6 +50,18 @@ class MemoryCores : public CoreReader {
   const std::vector<Core>& cores_;
 };
 
+// How a weight is encoded: in which metric, and how factors are computed (which changes their last digits,
+// and what is stored where a method fails).
+struct EncodeOptions {
+  // What the error is measured in, where the format makes use of it (quant); null: the identity.
+  const tensor::Metric* metric = nullptr;
+  tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;  // lowrank
+  std::uint64_t seed = 0;                                       // of `randomized`
+  // Told what was tried in vain, e.g. "randomized svd of rank 32 failed: ...".
+  std::function<void(const std::string&)> warn = {};
+  tensor::SvdSolver solver = tensor::svd;  // another one in tests
+};
+
 // Receives consecutive pieces of the decoded payload: offset in payload bytes, ascending, without gaps, whole
 // elements, at most about 4 MiB each.
 using PayloadSink = std::function<void(std::uint64_t offset, base::ByteView piece)>;
@@ -63,10 +77,12 @@ class Codec {
   // checked.
   virtual std::vector<CoreLayout> core_layouts(const WeightLayout& layout,
                                                const Encoding& encoding) const = 0;
-  // `metric` (null: identity): what the error is measured in, where the format makes use of it. Errors:
-  // bad_data if it does not fit the weight.
+  // Errors: bad_data if the metric does not fit the weight.
   virtual std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
-                                   const tensor::Metric* metric = nullptr) const = 0;
+                                   const EncodeOptions& options) const = 0;
+  std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const {
+    return encode(weight, encoding, {});
+  }
   // Exactly payload_size() bytes go to `sink`. Memory beyond the cores: O(4 MiB), low rank and tt hold their
   // factors. Errors: corrupt if the cores do not decode (any bytes give an error or a result, never a crash
   // or a blow-up).

@@ -68,7 +68,7 @@ class F16Codec final : public Codec {
     return {{std::nullopt, {0}}};
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
-                           const tensor::Metric*) const override {
+                           const EncodeOptions&) const override {
     check(weight.layout, encoding);
     const std::uint64_t size = tensor::element_size(weight.layout.dtype);
     std::vector<float> values;

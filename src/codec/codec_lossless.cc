@@ -130,7 +130,7 @@ class LosslessCodec final : public Codec {
   std::vector<CoreLayout> core_layouts(const WeightLayout&, const Encoding&) const override {
     return {{std::nullopt, {0}}};
   }
-  std::vector<Core> encode(const WeightData& weight, const Encoding&, const tensor::Metric*) const override {
+  std::vector<Core> encode(const WeightData& weight, const Encoding&, const EncodeOptions&) const override {
     base::Bytes bytes = encode_payload(weight);
     return {{{std::nullopt, {bytes.size()}}, std::move(bytes)}};
   }

@@ -7,7 +7,7 @@
 #include "codec/core_rounding.h"
 #include "codec/cursor.h"
 #include "tensor/gram.h"
-#include "tensor/truncated_svd.h"
+#include "tensor/svd.h"
 
 namespace tt::codec {
 namespace {
@@ -48,6 +48,27 @@ void round_factors(const tensor::MatrixView& a, tensor::LowRank& factors) {
     factors.right = std::move(refitted);
 }
 
+void report(const tensor::Svd& found, std::uint64_t wanted, const EncodeOptions& options) {
+  if (!options.warn) return;
+  for (const tensor::SvdAttempt& attempt : found.failures) {
+    options.warn(std::string(tensor::svd_method_name(attempt.method)) + " svd of rank " +
+                 std::to_string(attempt.max_rank) + " failed: " + attempt.reason);
+  }
+  if (found.rank < wanted)
+    options.warn("its last " + std::to_string(wanted - found.rank) + " components of " +
+                 std::to_string(wanted) + " are zero");
+}
+
+// Factors of `rank` columns and rows: what an emergency result of lower rank lacks is zero.
+tensor::LowRank widened(const tensor::LowRank& factors, std::uint64_t rank) {
+  tensor::LowRank wide{factors.rows, factors.cols, rank, std::vector<float>(factors.rows * rank),
+                       factors.right};
+  for (std::uint64_t i = 0; i < factors.rows; ++i)
+    std::copy_n(factors.left.data() + i * factors.rank, factors.rank, wide.left.data() + i * rank);
+  wide.right.resize(rank * factors.cols);
+  return wide;
+}
+
 class LowRankCodec final : public Codec {
  public:
   Format format() const override { return Format::lowrank; }
@@ -65,11 +86,16 @@ class LowRankCodec final : public Codec {
     return {{encoding.dtype, {layout.rows, encoding.rank}}, {encoding.dtype, {encoding.rank, layout.cols}}};
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
-                           const tensor::Metric*) const override {
+                           const EncodeOptions& options) const override {
     check(weight.layout, encoding);
     const std::vector<float> values = weight.values();
     const tensor::MatrixView view{values, weight.layout.rows, weight.layout.cols};
-    tensor::LowRank factors = tensor::truncated_svd(view, encoding.rank);
+    const tensor::Svd found = tensor::svd_with_retries(
+        view, {.method = options.svd_method, .max_rank = encoding.rank, .seed = options.seed},
+        options.solver);
+    report(found, encoding.rank, options);
+    tensor::LowRank factors = tensor::balanced(found);
+    if (found.rank < encoding.rank) factors = widened(factors, encoding.rank);
     if (encoding.dtype == tensor::DType::f16) round_factors(view, factors);
     const std::vector<CoreLayout> layouts = core_layouts(weight.layout, encoding);
     return {make_core(layouts[0], factors.left), make_core(layouts[1], factors.right)};
@@ -78,8 +104,9 @@ class LowRankCodec final : public Codec {
               const PayloadSink& sink) const override {
     const std::vector<CoreLayout> layouts = core_layouts(layout, encoding);
     check_cores(layouts, cores);
-    const std::vector<float> left = read_core(layouts[0], cores, 0), right = read_core(layouts[1], cores, 1);
-    stream_product(layout, left, right, layout.rows, encoding.rank, layout.cols, sink);
+    const std::vector<float> left = read_core(layouts[0], cores, 0);
+    stream_product(layout, left, read_core(layouts[1], cores, 1), layout.rows, encoding.rank, layout.cols,
+                   sink);
   }
 };
 

@@ -158,9 +158,9 @@ class QuantCodec final : public Codec {
     return {{std::nullopt, {0}}};
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
-                           const tensor::Metric* metric) const override {
+                           const EncodeOptions& options) const override {
     check(weight.layout, encoding);
-    const tensor::SicPlan plan(metric == nullptr ? identity_metric(weight.layout) : *metric);
+    const tensor::SicPlan plan(options.metric == nullptr ? identity_metric(weight.layout) : *options.metric);
     const Quantiser quantiser(weight, plan);
     const double step = encoding.step > 0 ? encoding.step : quantiser.step_for_rate(encoding.rate);
     std::vector<Core> cores;

@@ -13,7 +13,7 @@ class RawCodec final : public Codec {
   std::vector<CoreLayout> core_layouts(const WeightLayout& layout, const Encoding&) const override {
     return {{layout.dtype, layout.shape}};
   }
-  std::vector<Core> encode(const WeightData& weight, const Encoding&, const tensor::Metric*) const override {
+  std::vector<Core> encode(const WeightData& weight, const Encoding&, const EncodeOptions&) const override {
     return {{{weight.layout.dtype, weight.layout.shape}, weight.payload}};
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,

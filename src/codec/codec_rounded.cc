@@ -43,8 +43,8 @@ class RoundedCodec final : public Codec {
     return lossless_codec().core_layouts(layout, encoding);
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
-                           const tensor::Metric*) const override {
-    return lossless_codec().encode(round_mantissa(weight, encoding.mantissa), encoding);
+                           const EncodeOptions& options) const override {
+    return lossless_codec().encode(round_mantissa(weight, encoding.mantissa), encoding, options);
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
               const PayloadSink& sink) const override {

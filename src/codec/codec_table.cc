@@ -4,7 +4,7 @@
 #include "base/checked.h"
 #include "codec/codecs.h"
 #include "codec/cursor.h"
-#include "tensor/product.h"
+#include "tensor/product_kernel.h"
 #include "tensor/sic.h"
 
 namespace tt::codec {
@@ -62,18 +62,20 @@ std::vector<float> read_core(const CoreLayout& layout, const CoreReader& cores, 
   return values;
 }
 
-void stream_product(const WeightLayout& layout, std::span<const float> left, std::span<const float> right,
+void stream_product(const WeightLayout& layout, std::span<const float> left, std::vector<float> right,
                     std::uint64_t rows, std::uint64_t rank, std::uint64_t cols, const PayloadSink& sink) {
   const std::uint64_t element = tensor::element_size(layout.dtype);
   const std::uint64_t step =
       std::max<std::uint64_t>(1, kPieceBytes / (cols * std::max<std::uint64_t>(element, 4)));
+  const tensor::PackedFactor packed(right, rank, cols);
+  right = {};
   std::vector<float> values;
   base::Bytes piece;
   for (std::uint64_t row = 0; row < rows; row += step) {
     const std::uint64_t count = std::min(step, rows - row);
     values.resize(static_cast<std::size_t>(count * cols));
+    packed.multiply(left.subspan(row * rank, count * rank), count, values);
     piece.resize(values.size() * element);
-    tensor::fixed_order_product(left.subspan(row * rank, count * rank), right, count, rank, cols, values);
     tensor::from_float(layout.dtype, values, piece);
     sink(row * cols * element, piece);
   }

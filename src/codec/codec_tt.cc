@@ -111,7 +111,7 @@ class TtCodec final : public Codec {
     return layouts;
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
-                           const tensor::Metric*) const override {
+                           const EncodeOptions&) const override {
     check(weight.layout, encoding);
     tensor::TensorTrain train = tensor::tt_svd(weight.values(), encoding.modes, {encoding.ranks, 0});
     if (encoding.dtype == tensor::DType::f16) balance(train);
@@ -128,9 +128,9 @@ class TtCodec final : public Codec {
     check_cores(layouts, cores);
     tensor::TensorTrain train{encoding.modes, full_ranks(encoding), {}};
     for (std::size_t k = 0; k < layouts.size(); ++k) train.cores.push_back(read_core(layouts[k], cores, k));
-    const tensor::TrainHalves halves = tensor::contract_halves(train);
+    tensor::TrainHalves halves = tensor::contract_halves(train);
     train = {};
-    stream_product(layout, halves.left, halves.right, halves.rows, halves.rank, halves.cols, sink);
+    stream_product(layout, halves.left, std::move(halves.right), halves.rows, halves.rank, halves.cols, sink);
   }
 };
 

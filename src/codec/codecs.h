@@ -24,7 +24,7 @@ void check_cores(const std::vector<CoreLayout>& layouts, const CoreReader& cores
 std::vector<float> read_core(const CoreLayout& layout, const CoreReader& cores, std::size_t core);
 // The values of `left` (rows x rank) times `right` (rank x cols), converted to the weight's type, to `sink`
 // in blocks of rows.
-void stream_product(const WeightLayout& layout, std::span<const float> left, std::span<const float> right,
+void stream_product(const WeightLayout& layout, std::span<const float> left, std::vector<float> right,
                     std::uint64_t rows, std::uint64_t rank, std::uint64_t cols, const PayloadSink& sink);
 
 }  // namespace tt::codec

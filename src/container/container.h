@@ -18,6 +18,7 @@ namespace tt::container {
 struct EncodedWeight {
   WeightEntry entry;  // core_sizes and sha256 are filled by the writer
   std::vector<codec::Core> cores;
+  std::vector<std::string> warnings = {};  // of encoding it; not stored
 };
 
 // What a file will weigh, exactly: header, manifest, skeleton, cores. Used by the planner before writing.

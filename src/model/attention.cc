@@ -244,14 +244,20 @@ class Finder {
       return is_view_op(op) || one_of(op, {"Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Clip", "Slice",
                                            "Gather", "ArgMax", "Log"});
     };
-    for (std::uint32_t value = 0; value < values_.size(); ++value) {
-      if (!values_[value].is_output) continue;
-      std::uint32_t at = value;
+    std::vector<std::uint32_t> ends;
+    for (std::uint32_t value = 0; value < values_.size(); ++value)
+      if (values_[value].is_output) ends.push_back(value);
+    std::set<std::uint32_t> entered;
+    while (!ends.empty()) {
+      std::uint32_t at = ends.back();
+      ends.pop_back();
       for (std::size_t step = 0; step < kMaxVisits && at != kNone; ++step) {
         std::uint32_t n = values_.producer(at);
         if (n == kNone) break;
         if (layers_.is_dense(n)) roles_[n] = Role::head;
         if (layers_.matrix(n) != kNone) break;
+        for (const std::uint32_t value : values_.inner_outputs(n, at))
+          if (entered.insert(value).second) ends.push_back(value);
         at = passes(values_.op(n)) ? values_.input(values_.node(n), 0) : through_constant(n);
       }
     }

@@ -15,7 +15,7 @@ namespace tt::model {
 // and k, or all three (Split of a fused projection), counts as attention.v, the most sensitive of them.
 // Feed-forward (only in models with attention): dense, activation, dense; with a product of two branches
 // (SwiGLU) the branch with the activation is the gate. Head: the last dense node before an output of the main
-// graph.
+// graph, also one inside If, Loop, Scan or a function called once.
 std::vector<Role> find_blocks(const Layers& layers);
 
 }  // namespace tt::model

@@ -43,15 +43,6 @@ bool moves_out(const TensorInfo& info, std::uint32_t weight) {
          info.place.form == PayloadForm::flat && info.place.length >= kExternalBytes;
 }
 
-Edit stays(const TensorInfo& info, std::uint32_t weight) {
-  Edit edit;
-  edit.range = {info.place.offset, info.place.offset + info.place.length};
-  edit.weight = weight;
-  edit.form = info.place.form;
-  edit.weight_size = info.place.length;
-  return edit;
-}
-
 }  // namespace
 
 Skeleton cut_external(const Onnx& onnx, const std::vector<SourceFile>& files,
@@ -65,7 +56,7 @@ Skeleton cut_external(const Onnx& onnx, const std::vector<SourceFile>& files,
     const TensorInfo& info = onnx.tensors[i];
     const std::uint32_t weight = of_tensor[i];
     if (!moves_out(info, weight)) {
-      if (weight != kNone) edits.push_back(stays(info, weight));
+      if (weight != kNone) edits.push_back(payload_edit(info.place, weight));
       continue;
     }
     Edit edit;

@@ -79,6 +79,7 @@ struct Node {
 
 struct Graph {
   NameId name = 0;              // of the attribute that holds it, or of the function
+  NameId domain = 0;            // of the function
   std::uint32_t owner = kNone;  // the node whose attribute it is
   bool function = false;
   std::vector<NameId> inputs, outputs;

@@ -1,7 +1,10 @@
 #include "model/layers.h"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
+
+#include "model/functions.h"
 
 namespace tt::model {
 
@@ -75,6 +78,7 @@ bool is_vector(const TensorInfo& info) {
 Layers::Layers(const Values& values)
     : values_(values),
       matrix_(values.onnx().nodes.size(), kNone),
+      dense_calls_(values.onnx().nodes.size(), false),
       scaled_(values.onnx().nodes.size(), false) {
   std::vector<LayerUse> elementwise;
   std::uint32_t count = static_cast<std::uint32_t>(values.onnx().nodes.size());
@@ -89,6 +93,7 @@ Layers::Layers(const Values& values)
       uses_.push_back({n, tensor, role, i});
     }
   }
+  find_calls();
   // Biases and decomposed normalisations need to know the layers; the Add after a Mul needs to know the Mul.
   for (std::string_view op : {"Mul", "Add", "Sub"}) {
     for (LayerUse& use : uses_) {
@@ -101,14 +106,31 @@ Layers::Layers(const Values& values)
   }
 }
 
+// A call with one matrix or kernel is a layer of the graph that it stands in.
+void Layers::find_calls() {
+  const FunctionInputs inputs(values_, uses_, [](const LayerUse&, Role role) { return role; });
+  std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, Role>>> matrices;  // by node
+  for (const LayerUse& use : uses_) {
+    if (values_.callee(use.node) == kNone) continue;
+    const Role role = inputs.role_of(use);
+    if (is_layer_role(role) && role != Role::embedding) matrices[use.node].emplace_back(use.tensor, role);
+  }
+  for (const auto& [node, found] : matrices) {
+    if (found.size() != 1) continue;
+    matrix_[node] = found[0].first;
+    dense_calls_[node] = found[0].second == Role::dense;
+  }
+}
+
 bool Layers::is_dense(std::uint32_t node) const {
-  return matrix_[node] != kNone && is_product(values_.op(node));
+  return matrix_[node] != kNone && (is_product(values_.op(node)) || dense_calls_[node]);
 }
 
 Role Layers::role_of(std::uint32_t n, std::uint32_t input, std::uint32_t tensor) const {
   std::string_view op = values_.op(n);
   const Node& node = values_.node(n);
   const TensorInfo& info = values_.onnx().tensors[tensor];
+  if (values_.callee(n) != kNone) return Role::other;  // see FunctionInputs
   if (is_product(op) && input < 2) {
     bool both = values_.constant(values_.input(node, 1 - input)) != kNone;
     return info.dims.size() >= 2 && !both ? Role::dense : Role::other;

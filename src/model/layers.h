@@ -24,10 +24,11 @@ class Layers {
   const std::vector<LayerUse>& uses() const { return uses_; }
   // Tensor that `node` uses as matrix or kernel, kNone if it is no layer.
   std::uint32_t matrix(std::uint32_t node) const { return matrix_[node]; }
-  // True for MatMul and Gemm with a weight.
+  // True for MatMul and Gemm with a weight, and for calls of functions that have one such weight.
   bool is_dense(std::uint32_t node) const;
 
  private:
+  void find_calls();
   Role role_of(std::uint32_t node, std::uint32_t input, std::uint32_t tensor) const;
   Role elementwise_role(std::uint32_t node, std::uint32_t input, std::uint32_t tensor) const;
   bool is_normalised(std::uint32_t value) const;
@@ -36,6 +37,7 @@ class Layers {
   const Values& values_;
   std::vector<LayerUse> uses_;
   std::vector<std::uint32_t> matrix_;  // by node
+  std::vector<bool> dense_calls_;      // by node
   std::vector<bool> scaled_;           // by node: a Mul recognised as the scale of a normalisation
 };
 

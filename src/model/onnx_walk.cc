@@ -177,8 +177,14 @@ class Walker {
         case bytes_tag(FunctionProto::kNameFieldNumber):
           onnx_.graphs[id].name = onnx_.names.add(in_.text(f));
           return;
+        case bytes_tag(FunctionProto::kDomainFieldNumber):
+          onnx_.graphs[id].domain = onnx_.names.add(in_.text(f));
+          return;
         case bytes_tag(FunctionProto::kInputFieldNumber):
           onnx_.graphs[id].inputs.push_back(onnx_.names.add(in_.text(f)));
+          return;
+        case bytes_tag(FunctionProto::kOutputFieldNumber):
+          onnx_.graphs[id].outputs.push_back(onnx_.names.add(in_.text(f)));
           return;
         case bytes_tag(FunctionProto::kNodeFieldNumber):
           return node(f, nodes++, id, 1);

@@ -11,15 +11,6 @@ namespace tt::model {
 
 namespace {
 
-Edit payload_edit(const Weight& weight, std::uint32_t index) {
-  Edit edit;
-  edit.range = {weight.place.offset, weight.place.offset + weight.place.length};
-  edit.weight = index;
-  edit.form = weight.place.form;
-  edit.weight_size = weight.place.length;
-  return edit;
-}
-
 // A raw_data field instead of `range`; its payload follows as copy or weight.
 Edit raw_data_edit(const Range& range, std::uint32_t message, std::uint64_t size) {
   Edit edit;
@@ -63,7 +54,7 @@ void inline_varints(const TensorInfo& info, const Weight& weight, std::uint32_t 
 Skeleton cut_exact(const std::vector<SourceFile>& files, const std::vector<Weight>& weights) {
   std::vector<std::vector<Edit>> edits(files.size());
   for (std::uint32_t i = 0; i < weights.size(); ++i) {
-    edits[weights[i].place.file].push_back(payload_edit(weights[i], i));
+    edits[weights[i].place.file].push_back(payload_edit(weights[i].place, i));
   }
   SkeletonBuilder builder(files);
   for (std::uint32_t file = 0; file < files.size(); ++file) {
@@ -91,7 +82,7 @@ Skeleton cut_inline(const Onnx& onnx, const std::vector<SourceFile>& files,
     } else if (weight != kNone && info.place.form == PayloadForm::varint16) {
       inline_varints(info, weights[weight], weight, edits);
     } else if (weight != kNone) {
-      edits.push_back(payload_edit(weights[weight], weight));
+      edits.push_back(payload_edit(info.place, weight));
     }
   }
   std::uint64_t size = fix_lengths(onnx.messages, files[0].file.size(), edits);

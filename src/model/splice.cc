@@ -4,6 +4,15 @@
 
 namespace tt::model {
 
+Edit payload_edit(const Place& place, std::uint32_t weight) {
+  Edit edit;
+  edit.range = {place.offset, place.offset + place.length};
+  edit.weight = weight;
+  edit.form = place.form;
+  edit.weight_size = place.length;
+  return edit;
+}
+
 void append_varint(base::Bytes& out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::uint8_t>(value | 0x80));
   out.push_back(static_cast<std::uint8_t>(value));

@@ -25,6 +25,9 @@ struct Edit {
   std::uint64_t new_size() const { return text.size() + copy.size() + weight_size; }
 };
 
+// A payload that gives way to the payload of weight `weight` in the same form.
+Edit payload_edit(const Place& place, std::uint32_t weight);
+
 // Appends a varint (a length or tag) to `out`.
 void append_varint(base::Bytes& out, std::uint64_t value);
 

@@ -38,6 +38,7 @@ std::uint64_t size_goal(const CompressOptions& options, std::uint64_t bytes_in) 
 std::vector<std::string> warnings_of(const CompressJob& job, const model::Model& model,
                                      const CompressOptions& options) {
   std::vector<std::string> warnings = job.selection().warnings;
+  for (std::string& warning : job.limit_warnings()) warnings.push_back(std::move(warning));
   for (std::size_t i = 0; i < job.ranges().size(); ++i) {
     if (job.ranges()[i] == tensor::ValueRange::float32) continue;
     const bool finite = job.ranges()[i] == tensor::ValueRange::float64;
@@ -75,6 +76,8 @@ void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& 
     for (const codec::Core& core : fitted.weights[i]->cores) entry.core_sizes.push_back(core.bytes.size());
     report.weights.push_back(report_of(entry));
     report.weights.back().reason = job.selection().reasons[i];
+    for (const std::string& warning : fitted.weights[i]->warnings)
+      report.warnings.push_back("weight " + base::quoted(entry.name) + ": " + warning);
   }
   report.stats = stats_of(report.weights, report.bytes_in, report.bytes_out);
 }
@@ -115,6 +118,7 @@ class Outputs {
 
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
+  check_limit_options(options.limits);
   const model::Model model = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
   check_paths(options, model);
 
@@ -130,6 +134,7 @@ CompressReport compress(const CompressOptions& options, base::Progress& progress
   Outputs outputs(options);
   CompressJob job(model, options, options.lossless, progress);
   const FittedPlan& fitted = job.fit(goal);
+  report.quality = job.quality();
   report.warnings = warnings_of(job, model, options);
   describe(fitted, job, report);
   name_missed_wishes(options, report);

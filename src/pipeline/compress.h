@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "pipeline/quality_limits.h"
 #include "pipeline/report.h"
 
 namespace tt::pipeline {
@@ -20,6 +21,7 @@ struct CompressOptions {
   std::string input, output;                  // paths; "-" for the standard streams
   std::optional<double> target_ratio;         // of the input's bytes; never exceeded
   std::optional<std::uint64_t> target_bytes;  // the smaller of both goals holds
+  QualityLimits limits;                       // all of them hold
   bool lossless = false;                      // restores the input file(s) byte for byte
   std::string rollback;                       // also write a lossless .tt here
   std::string method = "auto";                // auto, svd, tt
@@ -43,6 +45,7 @@ struct CompressReport {
   std::string input_sha256, output_sha256;  // of the model file; of the .tt file (empty for a dry run)
   double ratio = 0;
   std::uint64_t budget_bytes = 0;  // 0 = no size goal
+  std::optional<Quality> quality;  // with limits: what the file was measured to keep
   bool calibrated = false;
   std::uint64_t seed = 0;
   double seconds = 0;
@@ -52,8 +55,8 @@ struct CompressReport {
   std::vector<std::string> warnings;
 };
 
-// Errors: those of model, codec, container; goal_unreachable with the smallest possible size; usage for
-// impossible options.
+// Errors: those of model, codec, container, runtime; goal_unreachable with the smallest possible size or the
+// quality that was reached; usage for impossible options.
 CompressReport compress(const CompressOptions& options, base::Progress& progress);
 
 }  // namespace tt::pipeline

@@ -48,6 +48,9 @@ CompressJob::CompressJob(const model::Model& model, const CompressOptions& optio
       threads_(options.threads == 0 ? base::default_threads() : options.threads),
       selection_(select_weights(model, options, lossless)) {
   tensor::check_address_space(threads_);
+  // First of all: what is wrong with the samples is found before the work.
+  if (!lossless && options.limits.any() && options.limits.has_samples())
+    check_.emplace(model, options.limits, threads_);
   if (!lossless && !options.plan_in.empty()) apply_plan_file(options.plan_in, model, selection_);
   const model::Skeleton skeleton = skeleton_of(model, lossless);
   keep_varints_exact(skeleton, selection_.options);
@@ -87,7 +90,9 @@ void CompressJob::price_weights() {
 const FittedPlan& CompressJob::fit(std::uint64_t goal) {
   price_weights();
   encoder_.emplace(model_, curves_, threads_);
-  if (lossless_)
+  if (!lossless_ && options_.limits.any())
+    fit_limits(goal);
+  else if (lossless_)
     fitted_ = fit_plan(plan::smallest_plan(curves_), *writer_, *encoder_, progress_);
   else if (goal == UINT64_MAX)
     fitted_ = fit_plan(plan::best_plan(curves_), *writer_, *encoder_, progress_);
@@ -96,6 +101,27 @@ const FittedPlan& CompressJob::fit(std::uint64_t goal) {
   if (fitted_.size.total >= model_.bytes())
     throw_unreachable(model_.bytes() - 1, fitted_.size.total, model_.bytes());
   return fitted_;
+}
+
+void CompressJob::fit_limits(std::uint64_t goal) {
+  const Workshop shop{curves_, *writer_, *encoder_, progress_, model_.bytes()};
+  QualityFit fit = check_ ? fit_to_quality(
+                                shop,
+                                [this](const std::vector<const container::EncodedWeight*>& weights) {
+                                  return check_->measure(weights, progress_);
+                                },
+                                goal)
+                          : fit_to_weight_error(shop, *options_.limits.max_error, goal);
+  fitted_ = std::move(fit.fitted);
+  quality_ = std::move(fit.quality);
+}
+
+std::vector<std::string> CompressJob::limit_warnings() const {
+  const std::uint64_t unseen = check_ ? check_->unseen_layers() : 0;
+  if (unseen == 0) return {};
+  return {std::to_string(unseen) +
+          " uses of weights are inside If, Loop, Scan or a function: the limits hold for "
+          "the outputs of the model instead of theirs"};
 }
 
 void CompressJob::write(base::OutputFile& out) const {

@@ -7,6 +7,7 @@
 
 #include "pipeline/compress.h"
 #include "pipeline/encoder.h"
+#include "pipeline/quality_goal.h"
 #include "pipeline/selection.h"
 #include "pipeline/size_goal.h"
 #include "tensor/dtype.h"
@@ -19,17 +20,22 @@ class CompressJob {
   CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
               base::Progress& progress);
 
-  // Prices, plans and encodes. `goal` in bytes, UINT64_MAX for none (then the best that the prices know is
-  // taken). Errors: goal_unreachable; also if the file would not be smaller than the input.
+  // Prices, plans and encodes. `goal` in bytes, UINT64_MAX for none: then the smallest that keeps the limits
+  // is taken, without limits the best that the prices know. Errors: goal_unreachable; also if the file would
+  // not be smaller than the input.
   const FittedPlan& fit(std::uint64_t goal);
   void write(base::OutputFile& out) const;
 
+  // What the limits were measured to be; nothing without limits.
+  const std::optional<Quality>& quality() const { return quality_; }
+  std::vector<std::string> limit_warnings() const;
   const Selection& selection() const { return selection_; }
   // Of every weight's values, after fit(). Beyond float32 a weight is kept bit for bit.
   const std::vector<tensor::ValueRange>& ranges() const { return ranges_; }
 
  private:
   void price_weights();
+  void fit_limits(std::uint64_t goal);
   container::Manifest manifest(const model::Skeleton& skeleton) const;
 
   const model::Model& model_;
@@ -41,7 +47,9 @@ class CompressJob {
   std::vector<tensor::ValueRange> ranges_;
   std::vector<plan::Curve> curves_;
   std::optional<container::Writer> writer_;
+  std::optional<QualityCheck> check_;  // with limits and samples
   std::optional<Encoder> encoder_;
+  std::optional<Quality> quality_;
   FittedPlan fitted_;
 };
 

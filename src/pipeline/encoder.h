@@ -21,6 +21,10 @@ class Encoder {
   std::vector<const container::EncodedWeight*> encode(const plan::Plan& plan, const plan::Plan* keep,
                                                       base::Progress& progress);
 
+  // Forgets all of one weight: its curve may change then.
+  void forget(std::size_t weight) { stored_[weight].clear(); }
+  const std::string& name(std::size_t weight) const { return model_.weights()[weight].name; }
+
  private:
   container::EncodedWeight encode_one(std::size_t weight, const plan::Candidate& candidate) const;
   void forget(const plan::Plan& plan, const plan::Plan* keep);

@@ -84,6 +84,11 @@ Json options_json(const CompressOptions& options, bool lossless) {
   }
   if (options.target_ratio) json.emplace_back("target_ratio", *options.target_ratio);
   if (options.target_bytes) json.emplace_back("target_bytes", *options.target_bytes);
+  const QualityLimits& limits = options.limits;
+  if (limits.max_error) json.emplace_back("max_error", *limits.max_error);
+  if (limits.min_quality) json.emplace_back("min_quality", *limits.min_quality);
+  if (limits.max_kl) json.emplace_back("max_kl", *limits.max_kl);
+  if (limits.max_drop) json.emplace_back("max_drop", *limits.max_drop);
   json.emplace_back("method", options.method);
   if (options.max_rank) json.emplace_back("max_rank", *options.max_rank);
   if (options.epsilon) json.emplace_back("epsilon", *options.epsilon);

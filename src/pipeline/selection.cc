@@ -40,10 +40,18 @@ plan::Method method_of(const std::string& name) {
   throw base::Error(base::ErrorKind::usage, "unknown method " + base::quoted(name), "use auto, svd or tt");
 }
 
+tensor::SvdMethod svd_method_of(const std::string& name) {
+  if (const auto method = tensor::svd_method_from_name(name)) return *method;
+  throw base::Error(base::ErrorKind::usage, "unknown svd method " + base::quoted(name),
+                    "use full, truncated or randomized");
+}
+
 plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOptions& options) {
   plan::PriceOptions price;
   price.method = method_of(options.method);
   price.max_rank = options.max_rank;
+  price.svd_method = svd_method_of(options.svd);
+  price.seed = options.seed;
   price.epsilon = price.method == plan::Method::automatic ? 0 : options.epsilon.value_or(0);
   if (!model::is_layer_role(weight.role)) {
     price.freedom = Freedom::values;

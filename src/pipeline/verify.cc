@@ -15,11 +15,15 @@
 #include "pipeline/interface.h"
 #include "pipeline/open_model.h"
 #include "runtime/batches.h"
+#include "runtime/macs.h"
 
 namespace tt::pipeline {
 namespace {
 
 constexpr double kIsolatedSeconds = 600;  // one run of a model in its child process
+
+using base::Error;
+using base::ErrorKind;
 
 struct Models {
   OpenedModel original, candidate;
@@ -71,6 +75,24 @@ runtime::JudgeOptions judge_options(const VerifyOptions& options, const runtime:
   return judge;
 }
 
+// What cannot be counted is no reason to fail: multiply-adds are no limit of anything.
+std::optional<std::uint64_t> macs_of(const model::Model& model, const runtime::Batches& batches,
+                                     const std::string& which, const VerifyOptions& options,
+                                     VerifyReport& report) {
+  try {
+    const runtime::Macs macs = runtime::count_macs(model, batches.first_inputs(), batches.first_samples(),
+                                                   session_options(options).threads);
+    if (macs.uncounted == 0) return macs.total;
+    report.warnings.push_back("multiply-adds of the " + which + " are not known, " +
+                              std::to_string(macs.uncounted) +
+                              " layers lie inside If, Loop, Scan or functions");
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::terminated) throw;
+    report.warnings.push_back("multiply-adds of the " + which + " are not known, " + error.what());
+  }
+  return std::nullopt;
+}
+
 void compare_on_samples(const VerifyOptions& options, const Models& models, base::Progress& progress,
                         VerifyReport& report) {
   const runtime::Session original = runtime::Session::open(models.original.model, session_options(options));
@@ -85,10 +107,13 @@ void compare_on_samples(const VerifyOptions& options, const Models& models, base
   report.task_reason = task.reason;
   report.judgement =
       runtime::Judge(original, samples, judge_options(options, task, given)).judge(candidate, progress);
-  if (!options.latency) return;
   const runtime::Batches batches(original, samples, 0, samples.size(), 1);
-  std::tie(report.latency_original, report.latency_candidate) =
-      runtime::measure_latency(original, candidate, batches.first_inputs());
+  if (options.latency)
+    std::tie(report.latency_original, report.latency_candidate) =
+        runtime::measure_latency(original, candidate, batches.first_inputs());
+  if (options.isolate) return;  // counting would run the models in this process
+  report.macs_original = macs_of(models.original.model, batches, "original", options, report);
+  report.macs_candidate = macs_of(models.candidate.model, batches, "candidate", options, report);
 }
 
 bool passes(const VerifyReport& report) {

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/spectrum.h"
+#include "tensor/svd.h"
 #include "tensor/tensor_train.h"
-#include "tensor/truncated_svd.h"
 
 namespace tt::plan {
 namespace {
@@ -49,13 +50,24 @@ double train_error(const std::vector<tensor::Spectrum>& bonds, const std::vector
   return squared;
 }
 
+// All values; with `randomized` and a cap on the rank only those that the cap allows.
+tensor::Spectrum spectrum_of(const tensor::MatrixView& a, const PriceOptions& options) {
+  if (options.svd_method != tensor::SvdMethod::randomized || !options.max_rank) return tensor::spectrum(a);
+  const tensor::Svd found = tensor::svd_with_retries(
+      a, {.method = options.svd_method, .max_rank = *options.max_rank, .seed = options.seed});
+  tensor::Spectrum spectrum{
+      .energy = {}, .total = found.norm * found.norm, .beyond = found.error * found.error};
+  for (const double sigma : found.sigma) spectrum.energy.push_back(sigma * sigma);
+  return spectrum;
+}
+
 }  // namespace
 
 std::vector<Candidate> price_low_rank(const codec::WeightLayout& layout, std::span<const float> values,
                                       const PriceOptions& options,
                                       const std::vector<tensor::DType>& core_types) {
-  const tensor::Spectrum spectrum = tensor::spectrum({values, layout.rows, layout.cols});
-  std::uint64_t last = rank_cap(std::min(layout.rows, layout.cols), options);
+  const tensor::Spectrum spectrum = spectrum_of({values, layout.rows, layout.cols}, options);
+  std::uint64_t last = rank_cap(spectrum.energy.size(), options);
   if (options.epsilon > 0)
     last = std::min(last, std::max<std::uint64_t>(1, spectrum.rank_for(options.epsilon)));
   std::vector<Candidate> candidates;

@@ -35,7 +35,9 @@ struct PriceOptions {
   double importance = 1;                       // multiplies the loss
   unsigned min_mantissa = 1;                   // f16: fewest mantissa bits that may be kept
   std::optional<std::uint64_t> max_rank = {};  // cap on ranks
-  double epsilon = 0;                          // svd, tt: ranks beyond this relative error are not priced
+  tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;
+  std::uint64_t seed = 0;  // of `randomized`
+  double epsilon = 0;      // svd, tt: ranks beyond this relative error are not priced
   std::optional<codec::Encoding> fixed =
       {};  // --tensor: this encoding alone; missing ranks and modes are searched
 };

@@ -27,7 +27,7 @@ bool contains(const std::string& text, std::string_view part) {
 bool is_tokens(const NamedArray& input, const tensor::Shape& output) {
   const Array& array = input.array;
   return (array.type == ElementType::i32 || array.type == ElementType::i64) && array.shape.size() == 2 &&
-         output.size() == 3 && is_prefix(array.shape, output);
+         output.size() == 3 && output[1] > 1 && is_prefix(array.shape, output);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ std::vector<std::int64_t> class_labels(const Labels& labels, std::uint64_t begin
 
 // The input whose integers are the tokens [N, T] of an output [N, T, V]: the only integer input of the shape
 // [N, T] (other than `mask_input`), else the one of these called "input_ids" or "...ids" that is not about
-// types or positions. Empty if there is none.
+// types or positions. Empty if there is none, or T is 1.
 std::string token_input(const NamedArrays& inputs, const tensor::Shape& output,
                         const std::string& mask_input);
 

@@ -1,9 +1,12 @@
 // Judges compressed models against one original on the same samples: what `verify` prints, and what limits of
 // `compress` are held against.
+//
+// Labels: classes for classification, lm and where predictions are asked for; values to be met for
+// regression. A language model without labels is judged by the next token of its integer input [N, T], T - 1
+// rows a sample (runtime/class_labels.h).
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,9 +24,12 @@ namespace tt::runtime {
 
 struct JudgeOptions {
   TaskChoice task;
-  bool predictions = false;        // compare distributions, whatever the task (a limit on them was given)
+  bool predictions = false;        // compare rows as distributions, whatever the task (a limit on them was
+                                   // given); classification and lm do so anyway
   const Labels* labels = nullptr;  // checked against the samples by the constructor
-  std::string mask_input;          // rows of the output where this input is 0 do not count
+  // Where this input is 0 nothing counts, in every output that has the input's axes as its first ones; for a
+  // language model without labels it is no next token, either.
+  std::string mask_input;
   std::uint64_t first = 0, count = UINT64_MAX;  // the samples that are used
   double confidence = 0;                        // percent, as PredictionOptions
   std::uint64_t seed = 0;
@@ -42,13 +48,16 @@ struct Judgement {
 
 class Judge {
  public:
-  // `original` and `samples` must outlive the judge. Errors: bad_data: no samples, labels of another number
-  // or kind, a mask that is no input or has another shape than the rows; usage: no such output.
+  // `original`, `samples` and the labels must outlive the judge. Runs the original on the first samples.
+  // Errors: bad_data: no samples, labels of another number or kind, a class that the model lacks, a mask that
+  // is no input or does not go with the outputs; usage: no such output, labels that the task does not use; as
+  // Samples::read and Session::run.
   Judge(const Session& original, const Samples& samples, const JudgeOptions& options);
   ~Judge();
 
-  // Runs both on all samples. Errors: bad_data: outputs of another name, type or shape; outputs of the
-  // original that are not finite; as Session::run.
+  // Runs both on all samples, the original only where its outputs are not kept. Thread-safe. Errors:
+  // bad_data: outputs of another name, type or shape; outputs of the original that are not finite; as
+  // Session::run.
   Judgement judge(const Session& candidate, base::Progress& progress) const;
 
  private:

@@ -1,7 +1,5 @@
 #include "runtime/statistics.h"
 
-#include <math.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -20,10 +21,11 @@ constexpr std::array<std::string_view, 5> kNames = {"classification", "lm", "reg
 // What the rules ask of a model.
 class Facts {
  public:
-  Facts(const model::Model& model, const Signature& signature) : model_(model), signature_(signature) {
+  Facts(const model::Model& model, const Signature& signature) : signature_(signature) {
     for (const model::Weight& weight : model.weights())
       if (weight.role == model::Role::embedding && weight.layout.shape.size() == 2)
         tables_.insert(weight.layout.shape[0]);
+    for (const ValueInfo& info : signature.outputs) producers_[info.name] = model.producer(info.name);
   }
 
   const ValueInfo* first_float() const {
@@ -58,7 +60,7 @@ class Facts {
 
   Scores scores_of(const ValueInfo& info, Task task) const {
     if (is_distribution(info))
-      return model_.producer(info.name)->op == "Softmax" ? Scores::probabilities : Scores::log_probabilities;
+      return producers_.at(info.name)->op == "Softmax" ? Scores::probabilities : Scores::log_probabilities;
     return task == Task::classification || task == Task::lm ? Scores::logits : Scores::values;
   }
 
@@ -80,7 +82,7 @@ class Facts {
   // The model ends in (Log)Softmax over what are the rows. Axis 0 stands for an absent attribute, too: the
   // last axis since opset 13.
   bool is_distribution(const ValueInfo& info) const {
-    const auto producer = model_.producer(info.name);
+    const auto& producer = producers_.at(info.name);
     if (!producer || (producer->op != "Softmax" && producer->op != "LogSoftmax")) return false;
     const auto rank = static_cast<std::int64_t>(info.dims.size());
     const std::int64_t axis = producer->axis < 0    ? producer->axis + rank
@@ -93,8 +95,8 @@ class Facts {
     return axis == rank - 1 ? info.dims.back().size != 1 || one_axis : one_axis;
   }
 
-  const model::Model& model_;
   const Signature& signature_;
+  std::map<std::string, std::optional<model::Producer>> producers_;
   std::set<std::uint64_t> tables_;  // rows of the embedding tables
 };
 

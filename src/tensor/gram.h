@@ -1,4 +1,4 @@
-// Gram matrices in double and their eigenvalues: the numerical core of truncated_svd and tensor_train, and
+// Gram matrices in double and their eigenvalues: the numerical core of svd.h and tensor_train.h, and
 // least squares for given factors. BLAS and LAPACK stay behind this header.
 #pragma once
 

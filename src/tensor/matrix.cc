@@ -1,13 +1,31 @@
 #include "tensor/matrix.h"
 
 #include <cassert>
+#include <numeric>
+
+#include "tensor/vector_clones.h"
 
 namespace tt::tensor {
+namespace {
+
+constexpr std::size_t kSums = 32;  // independent chains of additions: wider than the latency of one
+
+TT_VECTOR_CLONES void add_squares(const float* values, std::size_t count, double* sums) {
+  for (std::size_t i = 0; i < count; i += kSums) {
+    for (std::size_t k = 0; k < kSums; ++k)
+      sums[k] += static_cast<double>(values[i + k]) * static_cast<double>(values[i + k]);
+  }
+}
+
+}  // namespace
 
 double squared_norm(std::span<const float> values) {
-  double sum = 0;
-  for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
-  return sum;
+  double sums[kSums] = {};
+  const std::size_t whole = values.size() / kSums * kSums;
+  add_squares(values.data(), whole, sums);
+  for (std::size_t i = whole; i < values.size(); ++i)
+    sums[i - whole] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  return std::accumulate(sums, sums + kSums, 0.0);
 }
 
 double squared_distance(std::span<const float> a, std::span<const float> b) {

@@ -1,8 +1,10 @@
 // Eigenvalues of a symmetric matrix first, and then only as many eigenvectors as are wanted.
 //
-// LAPACK's sytrd (G = H T H^T, T tridiagonal), stedc (values and vectors of T by divide and conquer, Cuppen
-// 1981) and ormtr on the wanted columns alone: for k of d vectors this saves 2 d^2 (d - k) operations of
-// syevd, and the rank can be chosen between the two steps.
+// LAPACK's sytrd (G = H T H^T, T tridiagonal) in the chosen precision, sterf (all values of T, in double),
+// the wanted vectors of T by twisted factorisation (tridiagonal.h), ormtr on them alone, and a Cholesky QR.
+// Where close eigenvalues leave these vectors far from orthogonal, stedc (divide and conquer, Cuppen 1981)
+// takes their place. For k of d vectors this saves most of stedc and 2 d^2 (d - k) operations of syevd, and
+// the rank can be chosen between the two steps.
 #pragma once
 
 #include <cstdint>
@@ -26,27 +28,30 @@ class PartialEigen {
   const std::vector<double>& values() const { return values_; }
 
   // Row i of k x d is the unit eigenvector of values()[i]; k is cut to d. Orthonormal to the rounding of
-  // double, also for fp32 (made orthonormal again by a Cholesky QR).
+  // double, also for fp32.
   // Errors: internal if LAPACK fails.
   std::vector<double> vectors(std::uint64_t k) const;
 
  private:
   template <typename T>
-  struct Tridiagonal {
-    std::vector<T> reflectors, scalars;  // H
-    std::vector<T> vectors;              // of T, in columns, ascending
+  struct Reflectors {
+    std::vector<T> vectors, scalars;  // H
   };
   template <typename T>
-  void reduce(Tridiagonal<T>& form, const std::vector<double>& gram);
+  void reduce(Reflectors<T>& form, const std::vector<double>& gram);
   template <typename T>
-  std::vector<double> back_transform(const Tridiagonal<T>& form, std::uint64_t k) const;
+  std::vector<double> back_transformed(const Reflectors<T>& form, const std::vector<double>& rows,
+                                       std::uint64_t k) const;
+  std::vector<double> transformed(const std::vector<double>& rows, std::uint64_t k) const;
+  std::vector<double> divided(std::uint64_t k) const;
 
   std::uint64_t d_;
   Precision precision_;
-  double scale_ = 1;  // a power of two that brings G near 1
+  double scale_ = 1;                             // a power of two that brings G near 1
+  std::vector<double> diagonal_, off_diagonal_;  // T, scaled
   std::vector<double> values_;
-  Tridiagonal<double> double_;
-  Tridiagonal<float> single_;
+  Reflectors<double> double_;
+  Reflectors<float> single_;
 };
 
 // Replaces the k rows of length n by an orthonormal basis of their span, keeping their order and directions

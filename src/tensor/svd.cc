@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "tensor/block_krylov.h"
@@ -21,8 +22,11 @@ void check_options(const SvdOptions& options) {
   }
 }
 
-Arithmetic arithmetic_for(const MatrixView& a, double tolerance) {
+Arithmetic arithmetic_for(const MatrixView& a, const SvdOptions& options) {
+  const bool below = options.max_rank > 0 && options.max_rank < std::min(a.rows, a.cols);
+  const double tolerance = options.tolerance == 0 && below ? kSingleProducts : options.tolerance;
   if (tolerance >= kSingleProducts && moderate(a.values)) return Arithmetic::fp32;
+  if (options.tolerance == 0) return Arithmetic::fp64;
   return tolerance >= kSingleEigen ? Arithmetic::mixed : Arithmetic::fp64;
 }
 
@@ -49,14 +53,25 @@ bool within(const Svd& result, const SvdOptions& options) {
          result.error <= options.tolerance * result.norm * (1 + 1e-9) + 3e-8 * result.norm;
 }
 
+// For a rank alone: float32 if what the rank leaves is as much as a tolerance that allows it.
+bool leaves_enough(const std::vector<double>& energies, double norm_squared, std::uint64_t rank) {
+  const double kept =
+      std::accumulate(energies.begin(), energies.begin() + static_cast<std::ptrdiff_t>(rank), 0.0);
+  return norm_squared - kept >= kSingleProducts * kSingleProducts * norm_squared;
+}
+
 Svd partial(const MatrixView& a, const SvdOptions& options, Arithmetic arithmetic) {
   const std::uint64_t d = std::min(a.rows, a.cols), cap = cap_of(options, d);
   const double norm_squared = squared_norm(a.values);
   const PartialEigen eigen(gram_in(a, arithmetic), d,
                            arithmetic == Arithmetic::fp64 ? Precision::fp64 : Precision::fp32);
   std::uint64_t rank = rank_of(eigen.values(), norm_squared, options, cap);
+  if (options.tolerance == 0 && arithmetic != Arithmetic::fp64 &&
+      !leaves_enough(eigen.values(), norm_squared, rank))
+    return partial(a, options, Arithmetic::fp64);
   // Values in float32 may place the limit one too low: the exact energies then decide.
-  if (arithmetic != Arithmetic::fp64 && options.tolerance < 1) rank = std::min(rank + 1, cap);
+  if (arithmetic != Arithmetic::fp64 && options.tolerance > 0 && options.tolerance < 1)
+    rank = std::min(rank + 1, cap);
   Svd result = factors_of(a, eigen.vectors(rank), rank, norm_squared, allowed_energy(norm_squared, options),
                           arithmetic);
   if (!within(result, options) && rank < cap && arithmetic != Arithmetic::fp64)
@@ -104,7 +119,7 @@ Svd randomized(const MatrixView& a, const SvdOptions& options) {
     }
     wanted = std::min(2 * wanted, cap);
   }
-  Svd result = partial(a, options, arithmetic_for(a, options.tolerance));
+  Svd result = partial(a, options, arithmetic_for(a, options));
   result.failures.push_back(
       {SvdMethod::randomized, options.max_rank, "the rank is too large for a random basis"});
   return result;
@@ -118,7 +133,7 @@ Svd solve(const MatrixView& a, const SvdOptions& options) {
       return result;
     }
     case SvdMethod::truncated:
-      return partial(a, options, arithmetic_for(a, options.tolerance));
+      return partial(a, options, arithmetic_for(a, options));
     case SvdMethod::randomized:
       return randomized(a, options);
   }
@@ -130,6 +145,13 @@ Svd solve(const MatrixView& a, const SvdOptions& options) {
 std::string_view svd_method_name(SvdMethod method) {
   constexpr std::string_view kNames[] = {"full", "truncated", "randomized"};
   return kNames[static_cast<std::size_t>(method)];
+}
+
+std::optional<SvdMethod> svd_method_from_name(std::string_view name) {
+  for (const SvdMethod method : {SvdMethod::full, SvdMethod::truncated, SvdMethod::randomized}) {
+    if (svd_method_name(method) == name) return method;
+  }
+  return std::nullopt;
 }
 
 Svd svd(const MatrixView& a, const SvdOptions& options) {

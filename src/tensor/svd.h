@@ -7,9 +7,10 @@
 //   randomized  the largest only, by block Krylov iteration on the Gram matrix (block_krylov.h; random
 //               numbers by seed and index). For ranks up to about d / 8; where its basis would not fit, the
 //               result is that of `truncated`, and says so.
-// Arithmetic by tolerance: from 2e-2 on, products in float32, the Gram matrix over blocks of 4096 summed in
-// double, eigenvectors in float32; from 2e-3 on, eigenvectors in float32; below, and when a rank alone is
-// given, all in double. V is always made orthogonal in double, and a result that misses the tolerance is
+// Arithmetic of `truncated` by the relative error that is allowed, or that the wanted rank leaves: from 2e-2
+// on, products in float32, the Gram matrix over blocks of 4096 summed in double, tridiagonal form in float32;
+// for tolerances from 2e-3 on, tridiagonal form in float32; below all in double. U and the energies of the
+// certificate are made orthonormal and summed in double always, and a result that misses the tolerance is
 // computed again in double (Carson, Ma, Shao, Mixed-precision thin SVD, 2026; the limits are measured on
 // decaying spectra).
 //
@@ -22,17 +23,19 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "tensor/truncated_svd.h"
+#include "tensor/spectrum.h"
 
 namespace tt::tensor {
 
 enum class SvdMethod : std::uint8_t { full, truncated, randomized };
 
 std::string_view svd_method_name(SvdMethod method);  // "full", "truncated", "randomized"
+std::optional<SvdMethod> svd_method_from_name(std::string_view name);
 
 // The smallest rank whose error is <= tolerance * ||A||_F, but at most max_rank. At least one of the two must
 // be given, unless all components are wanted. `randomized` may keep one component in some thousand more, as
@@ -75,7 +78,13 @@ Svd svd(const MatrixView& a, const SvdOptions& options);
 using SvdSolver = std::function<Svd(const MatrixView&, const SvdOptions&)>;
 Svd svd_with_retries(const MatrixView& a, const SvdOptions& options, const SvdSolver& solver = svd);
 
-// U diag(sigma)^(1/2) and diag(sigma)^(1/2) V^T, the form of truncated_svd.
+// A ~ left * right, left rows x rank and right rank x cols, both row-major float32.
+struct LowRank {
+  std::uint64_t rows = 0, cols = 0, rank = 0;
+  std::vector<float> left, right;
+};
+
+// left = U diag(sigma)^(1/2), right = diag(sigma)^(1/2) V^T.
 LowRank balanced(const Svd& svd);
 
 }  // namespace tt::tensor

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/checked.h"
 #include "tensor/dtype.h"
 #include "tensor/gram.h"
+#include "tensor/partial_eigen.h"
 #include "tensor/product.h"
 #include "tensor/svd_steps.h"
+#include "tensor/truncation.h"
 
 namespace tt::tensor {
 namespace {
@@ -70,35 +73,56 @@ void split_wide(const MatrixView& a, const std::vector<double>& q, Step& step) {
   step.core.assign(core.begin(), core.end());
 }
 
-// Eigenvectors get a fixed sign: the entry of largest magnitude is positive.
-void fix_signs(std::vector<double>& q, std::uint64_t d) {
-  for (std::size_t start = 0; start < q.size(); start += d) {
-    const auto begin = q.begin() + static_cast<std::ptrdiff_t>(start),
-               end = begin + static_cast<std::ptrdiff_t>(d);
-    const auto largest =
-        std::max_element(begin, end, [](double x, double y) { return std::abs(x) < std::abs(y); });
-    if (*largest < 0) std::for_each(begin, end, [](double& x) { x = -x; });
-  }
+// The least share of the energy that a step in float32 may lose: its rounding, about 1e-7 of the energy, is
+// then below 1e-3 of what is lost.
+constexpr double kSeen = 1e-4;
+constexpr double kLeastSquare = 1e-24;  // mean square of the entries from which on float32 loses none
+
+// False if squares left the range of float32.
+bool in_range(const std::vector<double>& gram, std::uint64_t d, std::uint64_t count) {
+  double trace = 0;
+  for (std::uint64_t i = 0; i < d; ++i) trace += gram[i * d + i];
+  return std::isfinite(trace) && trace >= kLeastSquare * static_cast<double>(count);
 }
 
-// Keeps the smallest rank that loses at most `allowed` energy, at most `cap`, at least 1.
-Step split_step(const MatrixView& a, double allowed, std::uint64_t cap, Arithmetic arithmetic) {
-  const std::uint64_t d = std::min(a.rows, a.cols);
-  Eigen eigen = eigen_of(gram_in(a, arithmetic), d, true);
-  Step step;
-  step.rank = d;
+// The components of the smaller side that a step keeps.
+struct Kept {
+  std::vector<double> vectors;  // rank x d
+  std::uint64_t rank = 0;
   double lost = 0;
-  while (step.rank > 1 &&
-         (step.rank > cap || (allowed > 0 && lost + std::max(eigen.values[step.rank - 1], 0.0) <= allowed))) {
-    lost += std::max(eigen.values[--step.rank], 0.0);
+  bool seen = false;  // the error is far above the rounding of float32
+};
+
+Kept kept_components(const std::vector<double>& gram, std::uint64_t d, double allowed, std::uint64_t cap) {
+  const PartialEigen eigen(gram, d, Precision::fp64);
+  Kept kept;
+  kept.rank = kept_rank(eigen.values(), allowed, cap, kept.lost);
+  kept.vectors = eigen.vectors(kept.rank);
+  fix_signs(kept.vectors, d);
+  const double energy = std::accumulate(eigen.values().begin(), eigen.values().end(), 0.0);
+  // What keeps all components loses nothing, whatever basis it takes.
+  kept.seen = kept.lost >= kSeen * energy || (allowed <= 0 && kept.rank == d);
+  return kept;
+}
+
+// Keeps the smallest rank that loses at most `allowed` energy, at most `cap`, at least 1. In float32 if what
+// that loses is far above its rounding.
+Step split_step(const MatrixView& a, double allowed, std::uint64_t cap) {
+  const std::uint64_t d = std::min(a.rows, a.cols);
+  Arithmetic arithmetic = Arithmetic::fp32;
+  std::vector<double> gram = gram_in(a, arithmetic);
+  Kept kept;
+  if (in_range(gram, d, a.values.size())) kept = kept_components(gram, d, allowed, cap);
+  if (!kept.seen) {
+    arithmetic = Arithmetic::fp64;
+    gram = gram_in(a, arithmetic);
+    kept = kept_components(gram, d, allowed, cap);
   }
-  step.lost = lost;
-  eigen.vectors.resize(step.rank * d);
-  fix_signs(eigen.vectors, d);
+  Step step{.rank = kept.rank, .lost = kept.lost, .rest = {}, .core = {}};
   if (a.cols <= a.rows) {
-    split_tall(a, eigen.vectors, arithmetic, step);
+    split_tall(a, kept.vectors, arithmetic, step);
   } else {
-    split_wide(a, eigen.vectors, step);
+    split_wide(a, kept.vectors, step);
   }
   return step;
 }
@@ -130,17 +154,14 @@ TensorTrain tt_svd(std::span<const float> values, const std::vector<std::uint64_
   train.modes = modes;
   train.ranks.assign(order + 1, 1);
   train.cores.resize(order);
-  double budget = options.tolerance * options.tolerance * squared_norm(values);
-  const bool single = options.arithmetic == Arithmetic::fp32 && moderate(values);
-  const Arithmetic arithmetic = single ? Arithmetic::fp32 : Arithmetic::fp64;
+  double budget = options.tolerance > 0 ? options.tolerance * options.tolerance * squared_norm(values) : 0;
   std::vector<float> rest;
   std::span<const float> current = values;
   for (std::size_t k = order - 1; k > 0; --k) {
     const std::uint64_t cols = modes[k] * train.ranks[k + 1];
     const std::uint64_t cap =
         options.max_ranks.empty() ? cols : std::max<std::uint64_t>(options.max_ranks[k - 1], 1);
-    Step step =
-        split_step({current, current.size() / cols, cols}, budget / static_cast<double>(k), cap, arithmetic);
+    Step step = split_step({current, current.size() / cols, cols}, budget / static_cast<double>(k), cap);
     budget = std::max(budget - step.lost, 0.0);
     train.ranks[k] = step.rank;
     train.cores[k] = std::move(step.core);

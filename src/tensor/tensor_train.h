@@ -2,9 +2,17 @@
 //
 // TT-SVD (Oseledets, Tensor-Train Decomposition, SIAM J. Sci. Comput. 2011, Algorithm 1) of a C-order tensor.
 // Difference: the sweep runs from the last mode to the first, so that the C-order buffer is used in place
-// without transposition, and each step is a truncated SVD by the Gram route (truncated_svd.h). Right cores
-// come out orthonormal, so ||A - TT||_F^2 = ||A||_F^2 - ||G1||_F^2 before rounding of the cores. The
-// tolerance eps (relative, Frobenius) is spent step by step: a step may use what earlier steps left of (eps
+// without transposition. Step k sees what is left as a matrix of (n1 ... n(k-1)) x (nk rk), takes the
+// eigenvectors of the Gram matrix of its smaller side, and keeps rank r(k-1): the rows of core k,
+// orthonormal; the matrix times their transpose is the next rest, the last rest is core 1.
+//
+// Arithmetic: the eigenproblem is in double. The Gram matrix and the product are first taken in float32 (sums
+// over blocks added in double), and the step is repeated in double unless what it loses is at least 1e-4 of
+// its energy (1e-2 relative error), far above the rounding of float32, or unless it keeps everything.
+//
+// Right cores come out orthonormal, so ||A - TT||_F^2 = ||A||_F^2 - ||G1||_F^2 before rounding of the cores.
+// The tolerance eps (relative, Frobenius) is spent step by step: a step may use what earlier steps left of
+// (eps
 // ||A||)^2.
 #pragma once
 
@@ -12,8 +20,7 @@
 #include <span>
 #include <vector>
 
-#include "tensor/arithmetic.h"
-#include "tensor/truncated_svd.h"
+#include "tensor/spectrum.h"
 
 namespace tt::tensor {
 
@@ -27,10 +34,6 @@ struct TensorTrain {
 struct TtOptions {
   std::vector<std::uint64_t> max_ranks;  // d-1 inner rank caps; empty = no cap
   double tolerance = 0;                  // relative Frobenius error; 0 = the caps decide alone
-  // Of tt_svd only. fp32 is about twice as fast: float32 products, double sums over blocks (tall_gram.h). It
-  // does not see relative errors below about 2e-3; values beyond 1e12 or all below 1e-12 are done in fp64.
-  // The eigenproblems are in double in any case.
-  Arithmetic arithmetic = Arithmetic::fp64;
 };
 
 // values.size() must be the product of modes. Errors: bad_data if it is not.

@@ -11,6 +11,7 @@
 #include "tensor/dtype.h"
 #include "tensor/gram.h"
 #include "tensor/product.h"
+#include "tensor/truncation.h"
 
 namespace tt::tensor {
 namespace {
@@ -142,20 +143,6 @@ std::vector<Matrix> right_grams(const Work& work) {
     grams[k] = multiply(weighted, false, work.cores[k], true, work.ranks[k], work.cols(k), work.ranks[k]);
   }
   return grams;
-}
-
-// The smallest rank that loses at most `allowed`, at most cap, at least 1; `lost` is what it loses.
-std::uint64_t kept_rank(const std::vector<double>& energies, double allowed, std::uint64_t cap,
-                        double& lost) {
-  std::uint64_t rank = energies.size();
-  lost = 0;
-  while (rank > 1) {
-    const double next = std::max(energies[rank - 1], 0.0);
-    if (rank <= cap && (allowed <= 0 || lost + next > allowed)) break;
-    lost += next;
-    --rank;
-  }
-  return rank;
 }
 
 // One bond: core k (already multiplied from the left) = q * upper; upper gram upper^T holds the squared

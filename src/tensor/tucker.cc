@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "tensor/gram.h"
 #include "tensor/partial_eigen.h"
+#include "tensor/truncation.h"
 
 namespace tt::tensor {
 namespace {
@@ -68,15 +69,6 @@ std::vector<double> apply(const std::vector<double>& values, const Around& at, c
   return out;
 }
 
-void fix_signs(std::vector<double>& q, std::uint64_t n) {
-  for (auto begin = q.begin(); begin != q.end(); begin += static_cast<std::ptrdiff_t>(n)) {
-    const auto end = begin + static_cast<std::ptrdiff_t>(n);
-    const auto largest =
-        std::max_element(begin, end, [](double x, double y) { return std::abs(x) < std::abs(y); });
-    if (*largest < 0) std::for_each(begin, end, [](double& x) { x = -x; });
-  }
-}
-
 void check(std::span<const float> values, const Shape& shape, const TuckerOptions& options) {
   if (shape.empty() || shape.size() > kMaxModes) refuse("1 to 8 modes are possible");
   if (element_count(shape) != values.size() || values.empty())
@@ -98,18 +90,6 @@ std::vector<std::size_t> order_of(const Shape& shape, const TuckerOptions& optio
   std::stable_sort(order.begin(), order.end(),
                    [&shape](std::size_t a, std::size_t b) { return shape[a] > shape[b]; });
   return order;
-}
-
-std::uint64_t kept(const std::vector<double>& energies, double allowed, std::uint64_t cap, double& lost) {
-  std::uint64_t rank = energies.size();
-  lost = 0;
-  while (rank > 1) {
-    const double next = std::max(energies[rank - 1], 0.0);
-    if (rank <= cap && (allowed <= 0 || lost + next > allowed)) break;
-    lost += next;
-    --rank;
-  }
-  return rank;
 }
 
 }  // namespace
@@ -137,7 +117,7 @@ Tucker tucker(std::span<const float> values, const Shape& shape, const TuckerOpt
         options.max_ranks.empty() || options.max_ranks[k] == 0 ? at.n : options.max_ranks[k];
     double lost = 0;
     const std::uint64_t rank =
-        kept(eigen.values(), budget / static_cast<double>(order.size() - step), cap, lost);
+        kept_rank(eigen.values(), budget / static_cast<double>(order.size() - step), cap, lost);
     budget = std::max(budget - lost, 0.0);
     all_lost += lost;
     std::vector<double> q = eigen.vectors(rank);

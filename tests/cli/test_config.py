@@ -1,5 +1,6 @@
 """The layers of the configuration, the origin of every value, and files that must be refused."""
 import json
+import re
 import tomllib
 
 import pytest
@@ -19,6 +20,23 @@ KEYS = [
     ("compression.exclude_patterns", '["head"]', ['["*"]', "true"], "pattern"),
     ("compression.parallel", "false", ['"false"', "0"], "true or false"),
     ("compression.num_threads", "3", ["1025", "-1", "1.0"], "an integer from 0 to 1024"),
+    ("compression.max_error", "0.1", ["-1", '"1"'], "a number of at least 0"),
+    ("compression.min_quality", "0.99", ["2"], "a number from -1 to 1"),
+    ("compression.max_kl", "0.01", ["-1", "nan"], "a number of at least 0"),
+    ("compression.max_drop", "0.5", ["-1", "101"], "a number from 0 to 100"),
+    ("verify.max_drop", "0.2", ["-1", "101", '"1"'], "a number from 0 to 100"),
+    ("verify.max_kl", "0.01", ["-1e-9", "nan", "inf", "true"], "a number of at least 0"),
+    ("verify.max_error", "0", ["-0.1"], "a number of at least 0"),
+    ("verify.max_abs_error", "1e9", ["-1"], "a number of at least 0"),
+    ("verify.min_cosine", "-0.5", ["1.01", "-2"], "a number from -1 to 1"),
+    ("verify.confidence", "95.0", ["0", "49", "100"], "a number from 50 to 99.99"),
+    ("verify.task", '"lm"', ['"vision"', "1"], "one of auto, classification, lm"),
+    ("verify.latency", "false", ["0"], "true or false"),
+    ("verify.eval_cmd", '"python eval.py {}"', ["1", '["a"]'], "a text"),
+    ("verify.eval_goal", '"min"', ['"low"'], "one of max, min"),
+    ("verify.max_eval_drop", "0.5", ["-1"], "a number of at least 0"),
+    ("verify.eval_timeout", "10", ["0", "1000001"], "a number above 0 and at most 1000000"),
+    ("verify.baseline_tolerance", "0.01", ["-1e-9", "2"], "a number from 0 to 1"),
     ("storage.backend", '"sqlite"', ["3"], "a text"),
     ("storage.endpoint", '["http://a"]', ["3", "[1]"], "a text or a list of texts"),
     ("storage.namespace", '"n"', ["[]"], "a text"),
@@ -145,24 +163,32 @@ def test_presets_stand_below_the_keys_of_their_layer(tt, tmp_path, name):
 
 def test_show_is_toml_that_check_accepts(tt, tmp_path):
     text = tt("config", "show", "--origin").stdout
-    assert set(tomllib.loads(text)) == {"compression", "storage", "security", "logging"}
+    assert set(tomllib.loads(text)) == {"compression", "verify", "storage", "security", "logging"}
     (tmp_path / "again.toml").write_text(text)
     assert tt("config", "check", "again.toml").status == 0
     assert shown(tt, "--config", "again.toml")["compression.max_rank"][1].startswith("again.toml:")
 
 
+def keys_of(text):
+    return {f"{section}.{name}" for section, keys in tomllib.loads(text).items() for name in keys}
+
+
 @pytest.mark.parametrize("file", ["workstation.toml", "ci.toml"])
-def test_the_examples_name_every_key(tt, root, file):
-    values = tomllib.loads((root / "configs" / file).read_text())
-    assert {f"{section}.{name}" for section, keys in values.items() for name in keys} == {key for key, *_ in KEYS}
-    result = tt("config", "check", root / "configs" / file)
-    assert result.status == 0 and f"good, {len(KEYS)} keys" in result.stdout
+def test_the_examples_name_every_key(tt, root, tmp_path, file):
+    """Those that would set a limit stand behind a `# `; all together are a good file."""
+    text = (root / "configs" / file).read_text()
+    whole = re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.M)
+    assert keys_of(whole) == {key for key, *_ in KEYS}
+    (tmp_path / "whole.toml").write_text(whole)
+    for path, keys in ((root / "configs" / file, keys_of(text)), (tmp_path / "whole.toml", keys_of(whole))):
+        result = tt("config", "check", path)
+        assert result.status == 0 and f"good, {len(keys)} keys" in result.stdout
 
 
 HOSTILE = [("storage.endpoint", '"http://evil.example"'), ("storage.endpoint", '["https://evil.example"]'),
            ("storage.backend", '"s3://evil/bucket"'), ("storage.backend", '"sqlite:/home/victim/x"'),
            ("storage.backend", '"../x"'), ("security.key_management", '["sh", "-c", "evil"]'),
-           ("security.key_management", '"command"'), ("security.enable_tls", "false"), ("security.tls_min", '"1.2"')]
+           ("security.key_management", '"command"'), ("verify.eval_cmd", '"sh -c evil"'), ("security.enable_tls", "false"), ("security.tls_min", '"1.2"')]
 
 
 @pytest.mark.parametrize("key,value", HOSTILE, ids=[" ".join(case) for case in HOSTILE])
@@ -237,3 +263,41 @@ def test_patterns_of_the_configuration_are_used(tt, data, tmp_path):
 def test_quiet_and_verbose_set_the_log(tt, data, tmp_path):
     (tmp_path / "tt.toml").write_text('[logging]\nlevel = "loud"\n')
     check_error(tt("inspect", data / "mnist_winml.onnx"), 78, "./tt.toml:2", "logging.level")
+
+
+INPUTS = """[inputs.input]
+scale = "1/255"
+shape = "N,784"
+[inputs."a b"]
+mean = 1
+std = 0.5
+"""
+
+
+def test_inputs(tt, tmp_path):
+    (tmp_path / "c.toml").write_text(INPUTS)
+    origin = tt("config", "show", "--origin", "--config", "c.toml").stdout
+    (tmp_path / "again.toml").write_text(origin)
+    for file in ("c.toml", "again.toml"):
+        values = json.loads(tt("config", "show", "--json", "--config", file).stdout)["inputs"]
+        assert values == {"input": {"scale": "1/255", "shape": "N,784"}, "a b": {"mean": "1.0", "std": "0.5"}}
+    assert tt("config", "check", "c.toml").stdout == "c.toml: good, 4 keys\n"
+    (tmp_path / "tt.toml").write_text("[inputs.input]\nscale = 3\nmean = 4\n")
+    merged = json.loads(tt("config", "show", "--json", "--origin", "--config", "c.toml").stdout)["inputs"]["input"]
+    assert merged == {"scale": {"value": "1/255", "origin": "c.toml:2"}, "mean": {"value": "4.0", "origin": "./tt.toml:3"},
+                      "shape": {"value": "N,784", "origin": "c.toml:3"}}
+
+
+WRONG_INPUTS = [("[inputs]\nscale = 1\n", "inputs.scale must be a section"), ("[inputs.x]\nscal = 1\n", "did you mean inputs.x.scale"),
+                ("inputs = 1\n", "inputs must be a section"), ("[inputs.x]\nscale = true\n", "inputs.x.scale is true, but must be a number"),
+                ("[inputs.x]\nscale = '1,mean=2'\n", "inputs.x.scale is '1,mean=2', but must be"),
+                ("[inputs.x]\nstd = 0\n", "not 0"), ("[inputs.x]\nscale = inf\n", "inputs.x.scale"),
+                ("[inputs.x]\nscale = '1/0'\n", "inputs.x.scale"), ("[inputs.x]\nshape = '784'\n", "begins with N"),
+                ("[inputs.x]\nshape = [1]\n", "begins with N"), ("[inputs.x.y]\nscale = 1\n", "unknown key 'inputs.x.y'"),
+                ('[inputs.""]\nscale = 1\n', "must be a section")]
+
+
+@pytest.mark.parametrize("text,words", WRONG_INPUTS, ids=[text for text, _ in WRONG_INPUTS])
+def test_wrong_inputs(expect_error, tmp_path, text, words):
+    (tmp_path / "c.toml").write_text(text)
+    expect_error(78, "config", ["c.toml:", words], "config", "check", "c.toml")

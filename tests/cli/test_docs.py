@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["compress", "decompress", "inspect", "config"]
+COMMANDS = ["compress", "decompress", "inspect", "verify", "config"]
 OPTION = re.compile(r"--[a-z][a-z-]+")
 
 
@@ -71,7 +71,7 @@ def test_the_page(root, options, common):
     sections = doc_sections(root)
     assert table_options(sections["Common options"]) == common
     titles = {"compress": "tt compress MODEL -o OUT.tt", "decompress": "tt decompress FILE.tt -o OUT", "inspect": "tt inspect FILE",
-              "config": "tt config show, tt config check FILE"}
+              "verify": "tt verify ORIGINAL CANDIDATE, tt verify FILE", "config": "tt config show, tt config check FILE"}
     for command, title in titles.items():
         own = {name: value for name, value in options[command].items() if name not in common}
         assert table_options(sections[title]) == own
@@ -130,16 +130,18 @@ def test_values_of_choices_are_the_same_everywhere(root, tt, data):
     """What the program accepts is in the completions, the pages and the help."""
     texts = {path: path.read_text() for path in (root / "completions" / "bash" / "tt", root / "completions" / "zsh" / "_tt",
                                                  root / "completions" / "fish" / "tt.fish")}
-    commands = {"--preset": "compress", "--method": "compress", "--svd": "compress", "--form": "decompress", "--dtype": "decompress",
+    commands = {"--preset": "compress", "--method": "compress", "--svd": "compress", "--form": "decompress", "--dtype": "decompress", "--eval-goal": "verify",
                 "--progress": "compress", "--log-level": "compress", "--log-format": "compress"}
     for option, command in commands.items():
-        message = tt(command, data / "mnist_winml.onnx", "-o", "x", option, "?").stderr
+        second = ["x.onnx"] if command == "verify" else ["-o", "x"]
+        message = tt(command, data / "mnist_winml.onnx", *second, option, "?").stderr
         choices = re.search(r"must be one of (.*)", message)[1].split(", ")
         for path, text in texts.items():
             assert " ".join(choices) in text, (option, path)
         assert f"`{choices[0]}`" in doc_sections(root)["Common options" if option.startswith(("--log", "--pro")) else
                                                        {"compress": "tt compress MODEL -o OUT.tt",
-                                                        "decompress": "tt decompress FILE.tt -o OUT"}[command]]
+                                                        "decompress": "tt decompress FILE.tt -o OUT",
+                                                        "verify": "tt verify ORIGINAL CANDIDATE, tt verify FILE"}[command]]
 
 
 def test_configuration_keys(root, tt):
@@ -177,7 +179,7 @@ def test_json_keys_are_documented(root, tt, data, tmp_path):
                 yield from keys(item)
 
     reports = [tt("compress", data / "mnist_winml.onnx", "-o", "x.tt", "--json"), tt("decompress", "x.tt", "-o", "x.onnx", "--json"),
-               tt("inspect", "x.tt", "--json"), tt("inspect", "x.onnx", "--json"), tt("version", "--json")]
+               tt("inspect", "x.tt", "--json"), tt("inspect", "x.onnx", "--json"), tt("version", "--json"), tt("verify", "x.tt", "--json")]
     for report in reports:
         assert report.status == 0, report
         assert set(keys(json.loads(report.stdout))) <= known
@@ -190,6 +192,6 @@ def test_exit_statuses_are_the_same_everywhere(root, tt):
     man = (root / "man" / "tt.1.scd").read_text()
     listed = set(re.findall(r"\*(\d+)\*", man[man.index("# EXIT STATUS"):]))
     assert listed == numbers - {"69"}  # no command of this version uses the network
-    for name in ("tt-compress", "tt-decompress", "tt-inspect", "tt-config"):
+    for name in ("tt-compress", "tt-decompress", "tt-inspect", "tt-verify", "tt-config"):
         text = (root / "man" / f"{name}.1.scd").read_text()
         assert set(re.findall(r"\*(\d+)\*", text[text.index("# EXIT STATUS"):])) == listed

@@ -188,6 +188,26 @@ def test_methods_use_their_factorisation(tt_path, data, tmp_path, method):
     models.outputs_of(tmp_path / "x.onnx", "policy")
 
 
+def test_svd_chooses_the_method(tt_path, data, tmp_path):
+    model = data / "unitree_velocity" / "policy.onnx"
+    chosen = {}
+    for method in ("full", "truncated", "randomized"):
+        result = report(tt_path, "compress", model, "-o", tmp_path / f"{method}.tt", "--method", "svd", "--svd", method,
+                        "--target-ratio", "0.45", "--max-rank", "16")
+        chosen[method] = {w["name"]: w["relative_error"] for w in result["weights"] if w["encoding"]["format"] == "lowrank"}
+        assert chosen[method] and not any("failed" in warning for warning in result["warnings"])
+    for name, error in chosen["full"].items():
+        assert chosen["truncated"][name] == pytest.approx(error, rel=1e-3)
+        assert chosen["randomized"].get(name, error) == pytest.approx(error, rel=1e-2)
+    assert (tmp_path / "full.tt").read_bytes() != (tmp_path / "randomized.tt").read_bytes()
+
+
+def test_a_method_that_cannot_is_named_in_the_report(tt_path, data, tmp_path):
+    result = report(tt_path, "compress", data / "super_resolution.onnx", "-o", tmp_path / "x.tt", "--svd", "randomized",
+                    "--target-ratio", "0.8", "--tensor", "conv2.weight=lowrank,rank=30,dtype=f32")
+    assert any("randomized svd of rank 30 failed" in warning and "random basis" in warning for warning in result["warnings"])
+
+
 def test_certificates_are_what_numpy_measures(tt_path, data, tmp_path):
     import onnx
     from onnx import numpy_helper

@@ -273,7 +273,7 @@ def test_version_and_help(tt):
     assert json.loads(tt("version", "--json").stdout)["version"] == "0.1.0"
     overview = tt("help").stdout
     assert overview == tt("--help").stdout == tt("-h").stdout
-    for command in ("compress", "decompress", "inspect", "config", "help", "version"):
+    for command in ("compress", "decompress", "inspect", "verify", "config", "help", "version"):
         text = tt("help", command)
         assert text == tt(command, "--help") == tt("--help", command)
         assert text.status == 0 and text.stdout.startswith(f"usage: tt {command}")

@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "codec/codec.h"
 #include "samples.h"
+#include "tensor/spectrum.h"
 #include "tensor/tensor_train.h"
-#include "tensor/truncated_svd.h"
 
 extern "C" void openblas_set_num_threads(int);
 namespace {
@@ -40,6 +40,45 @@ TEST_CASE("lowrank reaches the error of the truncated spectrum") {
       CHECK(half <= best + 4e-4);
     }
   }
+}
+
+TEST_CASE("lowrank uses the method that is asked for, and says what failed") {
+  const codec::WeightData weight = sample_weight(DType::f32, {80, 90}, 0);
+  const Encoding encoding{.format = Format::lowrank, .rank = 4, .dtype = DType::f32};
+  std::vector<tensor::SvdMethod> asked;
+  std::vector<std::string> warnings;
+  int failures = 0;
+  codec::EncodeOptions options;
+  options.warn = [&](const std::string& warning) { warnings.push_back(warning); };
+  options.solver = [&](const tensor::MatrixView& a, const tensor::SvdOptions& svd) {
+    asked.push_back(svd.method);
+    if (failures-- > 0) throw base::Error(base::ErrorKind::internal, "injected");
+    return tensor::svd(a, svd);
+  };
+  const auto coded = [&] { return codec::codec_for(Format::lowrank).encode(weight, encoding, options); };
+  const auto error = [&] { return codec::relative_error(weight, encoding, codec::MemoryCores(coded())); };
+  const double best = error();
+  for (const auto method :
+       {tensor::SvdMethod::full, tensor::SvdMethod::truncated, tensor::SvdMethod::randomized}) {
+    asked.clear();
+    options.svd_method = method;
+    CHECK(error() == doctest::Approx(best).epsilon(1e-4));
+    CHECK(asked == std::vector{method});
+  }
+  CHECK(warnings.empty());
+  options.svd_method = tensor::SvdMethod::full;
+  failures = 1;
+  const double half = error();  // half of the rank, the rest zero
+  CHECK(half > best);
+  CHECK(half < 1);
+  REQUIRE(warnings.size() == 2);
+  CHECK(warnings[0] == "full svd of rank 4 failed: injected");
+  CHECK(warnings[1] == "its last 2 components of 4 are zero");
+  failures = 2;
+  CHECK(error() == doctest::Approx(best).epsilon(1e-4));
+  CHECK(asked.back() == tensor::SvdMethod::truncated);
+  failures = 9;
+  CHECK_THROWS_AS(coded(), base::Error);
 }
 
 TEST_CASE("lowrank with halves survives large and small magnitudes") {

@@ -231,6 +231,10 @@ TEST_CASE("values to be met") {
   const Judgement judgement = judge(original, session(one, shifted(0)), data, options);
   CHECK(*judgement.label_error_original == Approx((0.25 + 4) / 4));
   CHECK(*judgement.label_error_candidate == *judgement.label_error_original);
+  options.predictions = true;  // a limit on the divergence does not make classes of them
+  CHECK(judge(original, original, data, options).label_error_original == judgement.label_error_original);
+  CHECK_FALSE(judge(original, original, data, options).predictions->accuracy);
+  options.predictions = false;
   const Judgement bad = judge(original, session(one, broken), data, options);
   CHECK(std::isnan(*bad.label_error_candidate));
   CHECK(*bad.label_error_original == *judgement.label_error_original);
@@ -282,6 +286,30 @@ TEST_CASE("the next token is the label of a language model") {
   CHECK(given.accuracy->original == 1);
 }
 
+TEST_CASE("a mask of samples") {
+  Signature signature = kTokens;
+  signature.inputs.push_back(value("used", {kFree}, ElementType::boolean));
+  NamedArrays arrays = token_arrays();
+  arrays.push_back({"used", Array{ElementType::boolean, {2}, {0, 1}}});
+  const Samples data = samples(arrays, signature.inputs);
+  const Session original = session(signature, successor(0));
+  JudgeOptions options = options_of(Task::lm);
+  options.mask_input = "used";
+  const Judgement judgement = judge(original, original, data, options);
+  CHECK(judgement.predictions->rows == 3);
+  CHECK(judgement.predictions->accuracy->labels == 2);
+  CHECK(judgement.outputs[1].values == 2);
+}
+
+TEST_CASE("one token has no next one") {
+  const Samples data =
+      samples({{"input_ids", integers({2, 1}, {0, 1})}, {"mask", integers({2, 1}, {1, 1})}}, kTokens.inputs);
+  const Session original = session(kTokens, successor(0));
+  const Judgement judgement = judge(original, original, data, options_of(Task::lm));
+  CHECK(judgement.predictions->rows == 2);
+  CHECK_FALSE(judgement.predictions->accuracy);
+}
+
 TEST_CASE("padded positions do not count") {
   const Samples data = samples(token_arrays(), kTokens.inputs);
   const Session original = session(kTokens, successor(0)), candidate = session(kTokens, successor(50)),
@@ -311,7 +339,7 @@ TEST_CASE("what does not go together is refused before anything is judged") {
     options.labels = &labels;
     return kind(options, part);
   };
-  CHECK(with_labels(Task::classification, integers({4}, {0, 1, 2, 3}), "labels for 4 samples and 3") ==
+  CHECK(with_labels(Task::classification, integers({4}, {0, 1, 2, 3}), "3 samples and labels for 4") ==
         ErrorKind::bad_data);
   CHECK(with_labels(Task::classification, integers({3}, {0, 1, 4}),
                     "label 4 of sample 2 is outside 0 to 3") == ErrorKind::bad_data);

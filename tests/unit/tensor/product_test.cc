@@ -103,7 +103,10 @@ TEST_CASE("every vector target gives the defined bits") {
         const std::vector<float> expected = by_definition(a, b, rows, inner, cols);
         targets.each([&] {
           std::vector<float> out(rows * cols, -1.0f);
+          std::vector<float> by_packed(rows * cols, -1.0f);
           tensor::fixed_order_product(a, b, rows, inner, cols, out);
+          tensor::PackedFactor(b, inner, cols).multiply(a, rows, by_packed);
+          REQUIRE(std::memcmp(by_packed.data(), out.data(), out.size() * sizeof(float)) == 0);
           for (std::size_t i = 0; i < out.size(); ++i) {
             if (std::isnan(expected[i])) {
               REQUIRE(std::isnan(out[i]));

@@ -7,8 +7,6 @@
 #include "random_values.h"
 #include "tensor/gram.h"
 #include "tensor/product_kernel.h"
-#include "tensor/tensor_train.h"
-#include "tensor/tt_algebra.h"
 
 using namespace tt;
 
@@ -32,23 +30,4 @@ TEST_CASE("the kernel agrees with the double sum on every target, for all widths
     }
   }
   CHECK(tensor::tall_gram({}, 0, 3) == std::vector<double>(9, 0.0));
-}
-
-TEST_CASE("a train in float32 arithmetic is as good as one in double") {
-  const std::vector<std::uint64_t> modes{20, 16, 18, 12};
-  const std::vector<float> values = low_rank_values(320, 216, 5, 0.05f, 9);
-  for (const double tolerance : {0.0, 0.3, 0.01}) {
-    const tensor::TensorTrain exact = tensor::tt_svd(values, modes, {{6, 7, 8}, tolerance});
-    const tensor::TensorTrain fast =
-        tensor::tt_svd(values, modes, {{6, 7, 8}, tolerance, tensor::Arithmetic::fp32});
-    CHECK(fast.ranks == exact.ranks);
-    const double a = tensor::squared_distance(values, tensor::tt_full(exact)),
-                 b = tensor::squared_distance(values, tensor::tt_full(fast));
-    CHECK(b == doctest::Approx(a).epsilon(1e-5));
-    CHECK(tensor::squared_distance(tensor::tt_full(exact), tensor::tt_full(fast)) <=
-          1e-10 * tensor::squared_norm(values));
-  }
-  const std::vector<float> huge = random_values(24, 4, 1e37f);
-  CHECK(tensor::tt_svd(huge, {2, 3, 4}, {{}, 0, tensor::Arithmetic::fp32}).cores ==
-        tensor::tt_svd(huge, {2, 3, 4}, {}).cores);
 }

@@ -103,3 +103,22 @@ TEST_CASE("balanced modes multiply to both sides") {
     }
   }
 }
+
+// In float32 a step would not see what these ranks lose.
+TEST_CASE("the error is that of the optimum from 1e-6 to 0.5, for small and large numbers") {
+  const Modes modes{32, 40, 48};
+  for (const float noise : {1e-6f, 1e-4f, 3e-3f, 0.02f, 0.5f}) {
+    std::vector<float> values = low_rank_values(32, 40 * 48, 5, noise, 3);
+    const std::vector<tensor::Spectrum> spectra = tensor::unfolding_spectra(values, modes);
+    const double least = std::sqrt(spectra[0].tail(5) / spectra[0].total);
+    const double error = relative(values, full(tensor::tt_svd(values, modes, {{5, 48}, 0})));
+    CHECK(error <= least * 1.001 + 5e-7);
+    CHECK(error >= least * 0.999 - 5e-7);
+    for (const float scale : {0x1p-90f, 0x1p90f}) {
+      std::vector<float> scaled = values;
+      for (float& value : scaled) value *= scale;
+      const double same = relative(scaled, full(tensor::tt_svd(scaled, modes, {{5, 48}, 0})));
+      CHECK(same == doctest::Approx(error).epsilon(1e-3).scale(5e-4));
+    }
+  }
+}

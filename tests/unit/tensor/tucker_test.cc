@@ -8,7 +8,7 @@
 #include "random_values.h"
 #include "tensor/matrix.h"
 #include "tensor/random.h"
-#include "tensor/truncated_svd.h"
+#include "tensor/spectrum.h"
 
 using namespace tt;
 using tensor::Shape;

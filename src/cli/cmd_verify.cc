@@ -1,0 +1,182 @@
+#include <optional>
+
+#include "base/error.h"
+#include "base/output_file.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/input_options.h"
+#include "cli/junit.h"
+#include "cli/option_values.h"
+#include "cli/report_text.h"
+#include "cli/same_file.h"
+#include "cli/standard_output.h"
+#include "cli/verify_report.h"
+
+namespace tt::cli {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using pipeline::VerifyOptions;
+
+constexpr std::string_view kName = "verify";
+
+[[noreturn]] void throw_usage(const std::string& message) {
+  throw Error(ErrorKind::usage, message, help_hint(kName));
+}
+
+void set_limits(const Config& config, VerifyOptions& options) {
+  options.max_drop = config.number("verify.max_drop");
+  options.max_kl = config.number("verify.max_kl");
+  options.max_error = config.number("verify.max_error");
+  options.max_abs_error = config.number("verify.max_abs_error");
+  options.min_cosine = config.number("verify.min_cosine");
+  options.confidence = config.number("verify.confidence").value_or(0);
+  options.max_eval_drop = config.number("verify.max_eval_drop");
+  options.baseline_tolerance = config.number("verify.baseline_tolerance").value_or(0);
+}
+
+void set_evaluation(const Config& config, VerifyOptions& options) {
+  options.eval_cmd = config.text("verify.eval_cmd");
+  options.eval_goal_max = config.text("verify.eval_goal") == "max";
+  options.eval_timeout = config.number("verify.eval_timeout").value_or(0);
+}
+
+// At most one of the inputs can be standard input.
+void check_inputs(const VerifyOptions& options) {
+  int standard = 0;
+  for (const std::string* path :
+       {&options.original, &options.candidate, &options.data, &options.labels, &options.baseline})
+    standard += *path == "-";
+  if (standard > 1) throw_usage("only one of the files can be standard input");
+}
+
+VerifyOptions make_options(const Invocation& invocation) {
+  const Arguments& arguments = invocation.arguments;
+  VerifyOptions options;
+  options.original = arguments.positional()[0];
+  options.candidate = arguments.positional()[1];
+  if (options.original.empty() || options.candidate.empty()) throw_usage("a file name is empty");
+  options.data = arguments.text("data");
+  options.labels = arguments.text("labels");
+  options.inputs = input_mappings(invocation);
+  options.mask_input = arguments.text("mask-input");
+  const std::string task = invocation.config.text("verify.task");
+  if (task != "auto") options.task = task;
+  set_limits(invocation.config, options);
+  set_evaluation(invocation.config, options);
+  options.baseline = arguments.text("baseline");
+  options.latency = !arguments.has("no-latency") && invocation.config.flag("verify.latency");
+  options.isolate = arguments.has("isolate");
+  options.allow_symlinks = arguments.has("allow-symlinks");
+  if (const std::string* seed = arguments.value("seed"))
+    options.seed = OptionValue{kName, "seed", *seed}.integer(0, UINT64_MAX);
+  options.max_memory = invocation.common.max_memory;
+  options.threads = invocation.common.threads;
+  check_inputs(options);
+  return options;
+}
+
+// Created before the work, so that a path that cannot be written is found first.
+std::optional<base::OutputFile> create_junit(const Arguments& arguments, const VerifyOptions& options) {
+  const std::string* path = arguments.value("junit");
+  if (!path) return std::nullopt;
+  if (*path == "-") throw_usage("option --junit needs a file, the report goes to standard output");
+  for (const std::string* input :
+       {&options.original, &options.candidate, &options.data, &options.labels, &options.baseline})
+    if (!input->empty()) check_output(kName, "junit", *input, *path);
+  return base::OutputFile::create(*path);
+}
+
+void write_junit(std::optional<base::OutputFile>& out, const pipeline::VerifyReport& report) {
+  if (!out) return;
+  out->write(0, base::view_of(junit_xml(report)));
+  out->commit();
+}
+
+void compare(const Invocation& invocation) {
+  const VerifyOptions options = make_options(invocation);
+  std::optional<base::OutputFile> junit = create_junit(invocation.arguments, options);
+  ProgressBar progress(invocation.common.progress, standard_error_traits());
+  const pipeline::VerifyReport report = pipeline::verify(options, progress);
+  write_junit(junit, report);
+  if (!invocation.common.quiet)
+    for (const std::string& warning : report.warnings) talk("tt: warning: " + warning + "\n");
+  print(invocation.common.json ? verify_json(report).dump(2) + "\n" : verify_text(report));
+  if (!report.passed) throw Error(ErrorKind::gate_failed, failure_text(report));
+}
+
+void check_one(const Invocation& invocation) {
+  for (const OptionSpec& spec : verify_command().options)
+    if (spec.name != "allow-symlinks" && invocation.arguments.has(spec.name))
+      throw Error(ErrorKind::usage, "option --" + std::string(spec.name) + " needs two models",
+                  "give the original first, then the candidate");
+  ProgressBar progress(invocation.common.progress, standard_error_traits());
+  const pipeline::IntegrityReport report =
+      pipeline::check_integrity(only_argument(invocation, "FILE"), invocation.arguments.has("allow-symlinks"),
+                                invocation.common.threads, progress);
+  print(invocation.common.json ? integrity_json(report).dump(2) + "\n" : integrity_text(report));
+}
+
+void run(const Invocation& invocation) {
+  const std::vector<std::string>& given = invocation.arguments.positional();
+  if (given.size() > 2) throw_usage("unexpected argument " + base::quoted(given[2]));
+  if (given.size() == 2) return compare(invocation);
+  check_one(invocation);
+}
+
+}  // namespace
+
+Command verify_command() {
+  Command command;
+  command.name = kName;
+  command.summary = "measure a compressed model on your data, or check one file";
+  command.synopsis = {"verify [OPTIONS] ORIGINAL CANDIDATE --data FILE", "verify FILE"};
+  command.description =
+      "Runs both models (.tt or ONNX) on the samples and reports how far their outputs, predictions and\n"
+      "speed differ. A limit that is not kept is exit status 1; one that cannot be judged is an error, "
+      "never\n"
+      "a pass. With one FILE: every checksum is checked and every weight decoded; nothing is run. Samples\n"
+      "are .npz (arrays named as the model's inputs, first axis = samples), .npy, safetensors or a folder\n"
+      "of ONNX test data.";
+  command.options = {
+      {.name = "data", .value = "FILE", .help = "the samples, - for standard input"},
+      {.name = "labels", .value = "FILE", .help = "what is right: .npy, or FILE.npz:NAME"},
+      {.name = "input",
+       .value = kInputValue,
+       .help = "NAME:scale=1/255,mean=M,std=D,shape=N,784: how samples become this input",
+       .repeatable = true},
+      {.name = "mask-input", .value = "NAME", .help = "positions where this input is 0 do not count"},
+      {.name = "task", .value = "TASK", .help = "auto, classification, lm, regression, embedding or generic"},
+      {.name = "max-drop", .value = "POINTS", .help = "limit of the loss of accuracy; needs --labels"},
+      {.name = "max-kl", .value = "NATS", .help = "limit of the mean KL(original || candidate)"},
+      {.name = "max-error", .value = "E", .help = "limit of every output's relative error"},
+      {.name = "max-abs-error", .value = "E", .help = "limit of the error of any value"},
+      {.name = "min-cosine", .value = "C", .help = "limit of the cosine of any row of an output"},
+      {.name = "confidence",
+       .value = "PERCENT",
+       .help = "--max-drop and --max-kl hold for the upper end of this interval"},
+      {.name = "eval-cmd",
+       .value = "COMMAND",
+       .help = "run for each model, {} is its path; prints a figure last"},
+      {.name = "eval-goal", .value = "GOAL", .help = "max or min: which figure is better"},
+      {.name = "max-eval-drop", .value = "D", .help = "limit of the loss of that figure"},
+      {.name = "eval-timeout", .value = "SECONDS", .help = "limit of one run of the command"},
+      {.name = "baseline", .value = "FILE", .help = "be no worse than in this JSON report of an earlier run"},
+      {.name = "baseline-tolerance", .value = "R", .help = "so much worse is still allowed, relative"},
+      {.name = "junit", .value = "FILE", .help = "also write the gates as JUnit XML"},
+      {.name = "no-latency", .help = "measure no time"},
+      {.name = "isolate", .help = "run the models in child processes with limits"},
+      {.name = "seed", .value = "N", .help = "seed of resampling"},
+      {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},
+  };
+  command.examples = {
+      "tt verify model.onnx model.tt --data test.npz --labels y.npy --max-drop 0.2",
+      "tt verify model.onnx model.tt --data test.npz --max-kl 0.01 --confidence 95 --junit gates.xml",
+      "tt verify model.onnx model.tt --eval-cmd 'python eval.py {}' --max-eval-drop 0.5",
+      "tt verify model.tt"};
+  command.run = run;
+  return command;
+}
+
+}  // namespace tt::cli

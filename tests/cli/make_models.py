@@ -473,7 +473,7 @@ def loop_body(g):
         inner.input("go", kind=TensorProto.BOOL)
         inner.input("state", 1, 64)
         y = inner.node("Relu", inner.node("MatMul", "state", "outside"))
-        y = inner.node("MatMul", y, inner.weight("inside", (64, 64), "dense"))
+        y = inner.node("MatMul", y, inner.weight("inside", (64, 64), "head"))
         inner.output(inner.node("Identity", "go", out="go_on"), (), kind=TensorProto.BOOL)
         inner.output(inner.node("Tanh", y, out="next"), (1, 64))
         inner.output(inner.node("Identity", "next", out="scanned"), (1, 64))
@@ -513,12 +513,12 @@ def nested_bodies(g):
         inner.input("state", 1, 64)
         values = trained("constant", (64, 64))
         inner.node("Constant", out="k", value=raw_tensor("", values))
-        inner.expect("k", values, "dense")
+        inner.expect("k", values, "head")
         inner.output(inner.node("Identity", "go", out="go_on"), (), kind=TensorProto.BOOL)
         inner.output(inner.node("Tanh", inner.node("MatMul", "state", "k"), out="next"))
 
     def then(inner):
-        inner.output(inner.node("MatMul", x2, inner.weight("w2", (64, 64), "dense"), out="t"))
+        inner.output(inner.node("MatMul", x2, inner.weight("w2", (64, 64), "head"), out="t"))
 
     def other(inner):
         body = branch(g, "outer/else_branch/inner/body/", loop)
@@ -541,8 +541,8 @@ def local_functions(g):
     g.functions = [helper.make_function(domain, "Dense", ["a"], ["c"], inner, opsets),
                    helper.make_function(domain, "Linear", ["a", "w", "bias"], ["c"], takes, opsets)]
     x = g.node("Dense", x, domain=domain)
-    x = g.node("Linear", x, g.weight("w1", (96, 96), "other"), g.weight("b1", (96,), "other"), domain=domain)
-    g.output(g.node("Linear", x, g.weight("w2", (96, 40), "other"), g.weight("b2", (40,), "other"), domain=domain))
+    x = g.node("Linear", x, g.weight("w1", (96, 96), "dense"), g.weight("b1", (96,), "bias"), domain=domain)
+    g.output(g.node("Linear", x, g.weight("w2", (96, 40), "head"), g.weight("b2", (40,), "bias"), domain=domain))
 
 
 # --- where weights lie ---

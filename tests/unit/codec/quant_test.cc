@@ -28,7 +28,7 @@ static Encoding at_step(double step) {
 }
 static std::vector<codec::Core> encode_for(const codec::WeightData& weight, const Encoding& encoding,
                                            const Metric* metric) {
-  return codec::codec_for(Format::quant).encode(weight, encoding, metric);
+  return codec::codec_for(Format::quant).encode(weight, encoding, {.metric = metric});
 }
 // Inputs of very different size that depend on each other.
 static Metric metric_of(std::uint64_t n, unsigned axis) {

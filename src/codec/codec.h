@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "codec/encoding.h"
 #include "tensor/metric.h"
+#include "tensor/sic.h"
 #include "tensor/svd.h"
 #include "tensor/weight_data.h"
 
@@ -55,6 +56,7 @@ class MemoryCores : public CoreReader {
 struct EncodeOptions {
   // What the error is measured in, where the format makes use of it (quant); null: the identity.
   const tensor::Metric* metric = nullptr;
+  const tensor::SicPlan* sic = nullptr;  // of this metric, where the caller has one already
   tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;  // lowrank
   std::uint64_t seed = 0;                                       // of `randomized`
   // Told what was tried in vain, e.g. "randomized svd of rank 32 failed: ...".

@@ -160,8 +160,10 @@ class QuantCodec final : public Codec {
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                            const EncodeOptions& options) const override {
     check(weight.layout, encoding);
-    const tensor::SicPlan plan(options.metric == nullptr ? identity_metric(weight.layout) : *options.metric);
-    const Quantiser quantiser(weight, plan);
+    std::optional<tensor::SicPlan> own;
+    if (options.sic == nullptr)
+      own.emplace(options.metric == nullptr ? identity_metric(weight.layout) : *options.metric);
+    const Quantiser quantiser(weight, options.sic == nullptr ? *own : *options.sic);
     const double step = encoding.step > 0 ? encoding.step : quantiser.step_for_rate(encoding.rate);
     std::vector<Core> cores;
     cores.push_back(quantiser.core(step));

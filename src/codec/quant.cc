@@ -98,9 +98,9 @@ QuantPoint Quantiser::at(double step) const {
   return point(weight_, step);
 }
 
-QuantPoint Quantiser::sampled(double step, std::uint64_t elements) const {
+Quantiser::Sample Quantiser::sample(std::uint64_t elements) const {
   const std::uint64_t inputs = std::max<std::uint64_t>(axis_ == 1 ? layout_.cols : layout_.rows, 1);
-  return point(weight_.sample(std::max<std::uint64_t>(elements / inputs, 64)), step);
+  return {*this, weight_.sample(std::max<std::uint64_t>(elements / inputs, 64))};
 }
 
 double Quantiser::step_for_rate(double rate) const {

@@ -27,7 +27,17 @@ class Quantiser {
 
   QuantPoint at(double step) const;
   // The same from some of the outputs (at least `elements` weights), in their share of the time.
-  QuantPoint sampled(double step, std::uint64_t elements) const;
+  class Sample {
+   public:
+    Sample(const Quantiser& quantiser, tensor::SicWeight weight)
+        : quantiser_(quantiser), weight_(std::move(weight)) {}
+    QuantPoint at(double step) const { return quantiser_.point(weight_, step); }
+
+   private:
+    const Quantiser& quantiser_;
+    tensor::SicWeight weight_;
+  };
+  Sample sample(std::uint64_t elements) const;
   // The step of which at().bytes come near `rate` bits a weight (within 0.2 % where that can be reached).
   double step_for_rate(double rate) const;
   Core core(double step) const;

@@ -41,7 +41,8 @@ void set_checkpoints(const CalibrateOptions& options, runtime::CalibrateOptions&
   run.checkpoint_due = [last, seconds = options.checkpoint_seconds] {
     return std::chrono::duration<double>(Clock::now() - *last).count() >= seconds;
   };
-  run.checkpoint = [last, path = part_path(options), threads = threads_of(options)](const CalibrationSums& sums) {
+  run.checkpoint = [last, path = part_path(options),
+                    threads = threads_of(options)](const CalibrationSums& sums) {
     write_file(sums, path, threads);
     *last = Clock::now();
   };
@@ -54,6 +55,7 @@ runtime::CalibrateOptions runtime_options(const CalibrateOptions& options) {
   result.mask_input = options.mask_input;
   result.max_samples = options.max_samples;
   result.hold_out = options.keep_samples;
+  result.spare_last_quarter = options.spare_last_quarter;
   result.sensitivities = options.sensitivities;
   if (!options.task.empty()) result.task = runtime::parse_task(options.task);
   if (options.isolate) result.isolate = base::ChildLimits{options.max_memory, 0};
@@ -68,8 +70,7 @@ CalibrationSums sum_samples(const model::Model& model, const std::string& sample
   if (options.resume && std::filesystem::exists(part_path(options)))
     resume = runtime::read_calibration(base::InputFile::open(part_path(options)));
   runtime::Calibrator calibrator(model, run);
-  const runtime::Samples samples =
-      runtime::Samples::open(samples_path, calibrator.inputs(), options.inputs);
+  const runtime::Samples samples = runtime::Samples::open(samples_path, calibrator.inputs(), options.inputs);
   return calibrator.run(samples, std::move(resume), progress);
 }
 
@@ -110,8 +111,8 @@ std::vector<std::string> calibration_warnings(const runtime::CalibrationInfo& in
   for (const runtime::InputInfo& input : info.inputs) {
     const std::string warning = runtime::warning_of(input);
     if (!warning.empty())
-      warnings.push_back("input " + base::quoted(input.value) + " of layer " + base::quoted(input.layer) + " " +
-                         warning);
+      warnings.push_back("input " + base::quoted(input.value) + " of layer " + base::quoted(input.layer) +
+                         " " + warning);
   }
   for (const runtime::WeightInfo& weight : info.weights)
     if (!weight.note.empty())
@@ -120,15 +121,17 @@ std::vector<std::string> calibration_warnings(const runtime::CalibrationInfo& in
   return warnings;
 }
 
+bool is_calibration_file(const std::string& path) {
+  return path != "-" && !std::filesystem::is_directory(path) &&
+         runtime::is_calibration(base::InputFile::open(path));
+}
+
 CalibrationSums load_or_calibrate(const model::Model& model, const std::string& path,
                                   const CalibrateOptions& options, base::Progress& progress) {
-  if (path != "-" && !std::filesystem::is_directory(path)) {
-    const base::InputFile file = base::InputFile::open(path);
-    if (runtime::is_calibration(file)) {
-      CalibrationSums sums = runtime::read_calibration(file);
-      runtime::check_model(sums.info, model, path);
-      return sums;
-    }
+  if (is_calibration_file(path)) {
+    CalibrationSums sums = runtime::read_calibration(base::InputFile::open(path));
+    runtime::check_model(sums.info, model, path);
+    return sums;
   }
   CalibrateOptions alone = options;
   alone.output.clear();

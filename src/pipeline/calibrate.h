@@ -17,12 +17,13 @@ struct CalibrateOptions {
   std::vector<std::string> merge;      // .ttcal files; then there is neither model nor samples
   runtime::InputMappings inputs;
   std::string mask_input;
-  std::string task;                    // empty = chosen
-  std::uint64_t max_samples = 0;       // the first ones; 0 is all
-  bool keep_samples = true;            // hold some out, and keep them in the file
+  std::string task;               // empty = chosen
+  std::uint64_t max_samples = 0;  // the first ones; 0 is all
+  bool keep_samples = true;       // hold some out, and keep them in the file
   bool sensitivities = true;
-  bool resume = false;                 // go on from OUTPUT.part
-  double checkpoint_seconds = 60;      // between writings of OUTPUT.part
+  bool spare_last_quarter = false;  // of all samples: something else is measured on it
+  bool resume = false;              // go on from OUTPUT.part
+  double checkpoint_seconds = 60;   // between writings of OUTPUT.part
   bool isolate = false;
   bool allow_symlinks = false;
   std::uint64_t seed = 0;
@@ -42,6 +43,9 @@ struct CalibrateReport {
 // The .ttcal file is complete or absent; while samples are summed, OUTPUT.part holds what can go on after an
 // interruption. Errors: usage; those of model and runtime; not_found.
 CalibrateReport calibrate(const CalibrateOptions& options, base::Progress& progress);
+
+// A .ttcal file. Errors: not_found.
+bool is_calibration_file(const std::string& path);
 
 // The calibration of `model` from `path`: a .ttcal file, or samples that are summed now with `options` (whose
 // model, samples, output and merge do not count). Errors: also bad_data for a calibration of another model.

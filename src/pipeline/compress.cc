@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "pipeline/calibrate.h"
 #include "pipeline/compress_job.h"
 #include "pipeline/file_hash.h"
 #include "pipeline/plan_file.h"
@@ -82,6 +83,22 @@ void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& 
   report.stats = stats_of(report.weights, report.bytes_in, report.bytes_out);
 }
 
+// With limits that are judged on the same samples, what judges them is not summed.
+JobCalibration calibration_of(const model::Model& model, const CompressOptions& options,
+                              base::Progress& progress) {
+  const QualityLimits& limits = options.limits;
+  if (limits.calib.empty() || options.lossless) return {};
+  CalibrateOptions how;
+  how.inputs = limits.inputs;
+  how.mask_input = limits.mask_input;
+  how.task = limits.task;
+  how.spare_last_quarter = limits.any() && limits.eval.empty();
+  how.seed = options.seed;
+  how.threads = options.threads;
+  return {std::make_shared<const runtime::Calibration>(load_or_calibrate(model, limits.calib, how, progress)),
+          is_calibration_file(limits.calib)};
+}
+
 // The outputs, opened before the work so that a folder that cannot be written is found first. They appear
 // together at the end: the rollback file first, so that a compressed model never stands without it.
 class Outputs {
@@ -98,7 +115,7 @@ class Outputs {
     job.write(*out_);
     report.output_sha256 = sha256_of(*out_);
     if (rollback_) {
-      CompressJob lossless(model, options, true, progress);
+      CompressJob lossless(model, options, true, {}, progress);
       lossless.fit(UINT64_MAX);
       lossless.write(*rollback_);
     }
@@ -132,9 +149,12 @@ CompressReport compress(const CompressOptions& options, base::Progress& progress
   report.budget_bytes = goal == UINT64_MAX ? 0 : goal;
 
   Outputs outputs(options);
-  CompressJob job(model, options, options.lossless, progress);
+  const JobCalibration calibration = calibration_of(model, options, progress);
+  report.calibrated = calibration.known != nullptr;
+  CompressJob job(model, options, options.lossless, calibration, progress);
   const FittedPlan& fitted = job.fit(goal);
   report.quality = job.quality();
+  if (calibration.known && report.budget_bytes != 0) report.choice = job.choice();
   report.warnings = warnings_of(job, model, options);
   describe(fitted, job, report);
   name_missed_wishes(options, report);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "pipeline/plan_choice.h"
 #include "pipeline/quality_limits.h"
 #include "pipeline/report.h"
 
@@ -16,6 +17,9 @@ struct TensorSpec {
   std::string pattern;
   std::string spec;  // a SPEC of codec/encoding.h, or "skip"
 };
+
+// fast: plans are not judged; max: also what takes much longer for little.
+enum class Effort { fast, normal, max };
 
 struct CompressOptions {
   std::string input, output;                  // paths; "-" for the standard streams
@@ -32,6 +36,7 @@ struct CompressOptions {
   std::vector<std::string> include, exclude, preserve;
   std::uint64_t min_size = 0;  // elements; smaller weights stay exact
   std::uint64_t seed = 0;
+  Effort effort = Effort::normal;
   unsigned threads = 0;           // 0 = all
   bool dry_run = false;           // everything but the output
   std::string plan_out, plan_in;  // the plan as JSON
@@ -47,6 +52,7 @@ struct CompressReport {
   std::uint64_t budget_bytes = 0;  // 0 = no size goal
   std::optional<Quality> quality;  // with limits: what the file was measured to keep
   bool calibrated = false;
+  std::optional<PlanChoice> choice;  // with calibration and a size goal
   std::uint64_t seed = 0;
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;

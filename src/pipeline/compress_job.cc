@@ -4,6 +4,7 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "pipeline/plan_file.h"
+#include "plan/quant_curve.h"
 #include "tensor/blas.h"
 
 namespace tt::pipeline {
@@ -31,6 +32,9 @@ void keep_varints_exact(const model::Skeleton& skeleton, std::vector<plan::Price
       }
 }
 
+// A step along a curve is about this part of the goal.
+constexpr std::uint64_t kPieces = 1024;
+
 // Why values of this range are kept bit for bit, or empty.
 std::string obstacle(tensor::ValueRange range) {
   if (range == tensor::ValueRange::not_finite) return "not finite";
@@ -40,17 +44,22 @@ std::string obstacle(tensor::ValueRange range) {
 }  // namespace
 
 CompressJob::CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
-                         base::Progress& progress)
+                         const JobCalibration& calibration, base::Progress& progress)
     : model_(model),
       options_(options),
       lossless_(lossless),
       progress_(progress),
       threads_(options.threads == 0 ? base::default_threads() : options.threads),
-      selection_(select_weights(model, options, lossless)) {
+      selection_(select_weights(model, options, lossless)),
+      metrics_(calibration.known),
+      importances_(selection_.importances) {
   tensor::check_address_space(threads_);
   // First of all: what is wrong with the samples is found before the work.
   if (!lossless && options.limits.any() && options.limits.has_samples())
-    check_.emplace(model, options.limits, threads_);
+    check_.emplace(
+        model, options.limits,
+        calibration.judges && options.limits.eval.empty() ? &calibration.known->held_out() : nullptr,
+        threads_);
   if (!lossless && !options.plan_in.empty()) apply_plan_file(options.plan_in, model, selection_);
   const model::Skeleton skeleton = skeleton_of(model, lossless);
   keep_varints_exact(skeleton, selection_.options);
@@ -71,15 +80,19 @@ container::Manifest CompressJob::manifest(const model::Skeleton& skeleton) const
   return manifest;
 }
 
-void CompressJob::price_weights() {
+void CompressJob::price_weights(std::uint64_t goal) {
   const std::vector<model::Weight>& weights = model_.weights();
   curves_.resize(weights.size());
   ranges_.resize(weights.size());
+  const std::uint64_t pitch = std::min(goal, model_.bytes() / 2) / kPieces;
   progress_.start("pricing", weights.size(), 0);
   base::parallel_for(weights.size(), threads_, [&](std::size_t i) {
     const tensor::WeightData data = model_.read(weights[i]);
     ranges_[i] = tensor::range_of(data.layout.dtype, data.payload);
-    curves_[i] = plan::price(data, selection_.options[i]);
+    const std::shared_ptr<const tensor::SicPlan> sic = metrics_.sic(i);
+    plan::PriceOptions options = selection_.options[i];
+    options.sic = sic.get();
+    curves_[i] = plan::refine(plan::price(data, options), pitch);
     progress_.step(weights[i].layout.payload_size());
   });
   progress_.done();
@@ -88,30 +101,59 @@ void CompressJob::price_weights() {
 }
 
 const FittedPlan& CompressJob::fit(std::uint64_t goal) {
-  price_weights();
-  encoder_.emplace(model_, curves_, threads_);
+  price_weights(goal);
+  encoder_.emplace(model_, curves_, metrics_, threads_);
+  if (!lossless_ && metrics_.calibration() != nullptr && goal != UINT64_MAX)
+    choose(core_budget(goal, *writer_, curves_.size()));
   if (!lossless_ && options_.limits.any())
     fit_limits(goal);
   else if (lossless_)
-    fitted_ = fit_plan(plan::smallest_plan(curves_), *writer_, *encoder_, progress_);
+    fitted_ = fit_plan(plan::smallest_plan(curves_, importances_), *writer_, *encoder_, progress_);
   else if (goal == UINT64_MAX)
-    fitted_ = fit_plan(plan::best_plan(curves_), *writer_, *encoder_, progress_);
+    fitted_ = fit_plan(plan::best_plan(curves_, importances_), *writer_, *encoder_, progress_);
   else
-    fitted_ = fit_to_size(curves_, *writer_, *encoder_, goal, model_.bytes(), progress_);
+    fitted_ = fit_to_size(curves_, importances_, *writer_, *encoder_, goal, model_.bytes(), progress_);
   if (fitted_.size.total >= model_.bytes())
     throw_unreachable(model_.bytes() - 1, fitted_.size.total, model_.bytes());
   return fitted_;
 }
 
+void CompressJob::choose(std::uint64_t budget) {
+  const runtime::Calibration& calibration = *metrics_.calibration();
+  std::vector<std::optional<double>> sensitivities;
+  for (std::size_t w = 0; w < curves_.size(); ++w) sensitivities.push_back(metrics_.sensitivity(w));
+  std::optional<PlanJudge> judge;
+  if (options_.effort != Effort::fast && !calibration.held_out().empty())
+    judge.emplace(model_, calibration, options_.limits.task, threads_);
+  choice_ = choose_importances(
+      {curves_, selection_.importances, sensitivities, *encoder_, judge ? &*judge : nullptr, progress_},
+      budget, importances_);
+}
+
+QualityFit CompressJob::search_limits(std::uint64_t goal) {
+  const Workshop shop{curves_, importances_, *writer_, *encoder_, progress_, model_.bytes()};
+  if (!check_) return fit_to_weight_error(shop, *options_.limits.max_error, goal);
+  return fit_to_quality(
+      shop,
+      [this](const std::vector<const container::EncodedWeight*>& weights) {
+        return check_->measure(weights, progress_);
+      },
+      goal);
+}
+
+// With a goal the importances are chosen for it; without one for the size that a first search ends with, and
+// the search is done again with them.
 void CompressJob::fit_limits(std::uint64_t goal) {
-  const Workshop shop{curves_, *writer_, *encoder_, progress_, model_.bytes()};
-  QualityFit fit = check_ ? fit_to_quality(
-                                shop,
-                                [this](const std::vector<const container::EncodedWeight*>& weights) {
-                                  return check_->measure(weights, progress_);
-                                },
-                                goal)
-                          : fit_to_weight_error(shop, *options_.limits.max_error, goal);
+  QualityFit fit = search_limits(goal);
+  if (check_ && metrics_.calibration() != nullptr && goal == UINT64_MAX) {
+    const QualityFit first = std::move(fit);
+    choose(first.fitted.plan.bytes);
+    fit = search_limits(goal);
+    if (first.fitted.size.total < fit.fitted.size.total) {
+      fit = first;
+      fit.fitted = fit_plan(first.fitted.plan, *writer_, *encoder_, progress_);
+    }
+  }
   fitted_ = std::move(fit.fitted);
   quality_ = std::move(fit.quality);
 }

@@ -7,6 +7,7 @@
 
 #include "pipeline/compress.h"
 #include "pipeline/encoder.h"
+#include "pipeline/plan_choice.h"
 #include "pipeline/quality_goal.h"
 #include "pipeline/selection.h"
 #include "pipeline/size_goal.h"
@@ -14,11 +15,17 @@
 
 namespace tt::pipeline {
 
+// What is known of the model from samples.
+struct JobCalibration {
+  std::shared_ptr<const runtime::Calibration> known = nullptr;  // null without --calib
+  bool judges = false;  // limits are measured on what it held out: its samples are not at hand
+};
+
 class CompressJob {
  public:
   // `lossless`: the file restores the input byte for byte; the goals of the options do not count.
   CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
-              base::Progress& progress);
+              const JobCalibration& calibration, base::Progress& progress);
 
   // Prices, plans and encodes. `goal` in bytes, UINT64_MAX for none: then the smallest that keeps the limits
   // is taken, without limits the best that the prices know. Errors: goal_unreachable; also if the file would
@@ -30,11 +37,15 @@ class CompressJob {
   const std::optional<Quality>& quality() const { return quality_; }
   std::vector<std::string> limit_warnings() const;
   const Selection& selection() const { return selection_; }
+  const WeightMetrics& metrics() const { return metrics_; }
+  const PlanChoice& choice() const { return choice_; }
   // Of every weight's values, after fit(). Beyond float32 a weight is kept bit for bit.
   const std::vector<tensor::ValueRange>& ranges() const { return ranges_; }
 
  private:
-  void price_weights();
+  void price_weights(std::uint64_t goal);
+  void choose(std::uint64_t budget);
+  QualityFit search_limits(std::uint64_t goal);
   void fit_limits(std::uint64_t goal);
   container::Manifest manifest(const model::Skeleton& skeleton) const;
 
@@ -44,6 +55,9 @@ class CompressJob {
   base::Progress& progress_;
   unsigned threads_;
   Selection selection_;
+  WeightMetrics metrics_;
+  plan::Importances importances_;
+  PlanChoice choice_;
   std::vector<tensor::ValueRange> ranges_;
   std::vector<plan::Curve> curves_;
   std::optional<container::Writer> writer_;

@@ -7,14 +7,17 @@
 
 #include "base/progress.h"
 #include "container/container.h"
+#include "pipeline/weight_metrics.h"
 #include "plan/allocate.h"
 
 namespace tt::pipeline {
 
 class Encoder {
  public:
-  Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, unsigned threads)
-      : model_(model), curves_(curves), threads_(threads), stored_(curves.size()) {}
+  // All must outlive it.
+  Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, const WeightMetrics& metrics,
+          unsigned threads)
+      : model_(model), curves_(curves), metrics_(metrics), threads_(threads), stored_(curves.size()) {}
 
   // Encodes what `plan` needs; forgets what neither `plan` nor `keep` (may be null) needs. Pointers stay
   // valid until forgotten.
@@ -31,6 +34,7 @@ class Encoder {
 
   const model::Model& model_;
   const std::vector<plan::Curve>& curves_;
+  const WeightMetrics& metrics_;
   unsigned threads_;
   std::vector<std::map<std::size_t, container::EncodedWeight>> stored_;  // by weight, by candidate
 };

@@ -24,6 +24,7 @@ using Measure = std::function<Quality(const std::vector<const container::Encoded
 // What the search works with; all must outlive it.
 struct Workshop {
   std::vector<plan::Curve>& curves;
+  const plan::Importances& importances;
   const container::Writer& writer;
   Encoder& encoder;
   base::Progress& progress;

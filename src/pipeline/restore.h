@@ -19,7 +19,8 @@ void restore_files(const container::Container& container, const model::Placement
                    std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress);
 
 // The same from a model file with inline weights to its two files with external data.
-void split_model(const model::Model& model, const model::Skeleton& skeleton, std::vector<base::OutputFile>& outs);
+void split_model(const model::Model& model, const model::Skeleton& skeleton,
+                 std::vector<base::OutputFile>& outs);
 
 // Decodes weight `index` piece by piece; checks its hash first.
 void decode_weight(const container::Container& container, std::size_t index, const codec::PayloadSink& sink);

@@ -23,9 +23,14 @@ std::string ratio_text(std::uint64_t part, std::uint64_t whole) {
 // The state of the search over planner budgets.
 class Search {
  public:
-  Search(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder,
-         std::uint64_t goal, base::Progress& progress)
-      : curves_(curves), writer_(writer), encoder_(encoder), goal_(goal), progress_(progress) {}
+  Search(const std::vector<plan::Curve>& curves, const plan::Importances& importances,
+         const container::Writer& writer, Encoder& encoder, std::uint64_t goal, base::Progress& progress)
+      : curves_(curves),
+        importances_(importances),
+        writer_(writer),
+        encoder_(encoder),
+        goal_(goal),
+        progress_(progress) {}
 
   // Weighs the plan of `budget`; keeps it if it fits and is the largest so far. Returns the file's size.
   std::uint64_t attempt(const plan::Plan& plan) {
@@ -39,16 +44,16 @@ class Search {
   // Nothing is known at first: the smallest plan is taken as good without encoding it. After a file that is
   // too large the budget falls below that plan's own bytes, or the next plan would be the same; by twice as
   // much with every miss in a row.
-  void run(const plan::Plan& smallest, std::uint64_t rest) {
+  void run(const plan::Plan& smallest, std::uint64_t first) {
     std::uint64_t good = smallest.bytes, bad = UINT64_MAX;
-    std::uint64_t budget = std::max(smallest.bytes, goal_ - std::min(goal_, rest));
+    std::uint64_t budget = std::max(smallest.bytes, first);
     std::uint64_t step = 0;
     for (int round = 0; round < kMaxRounds; ++round) {
-      const plan::Plan plan = *plan::allocate(curves_, budget);
+      const plan::Plan plan = *plan::allocate(curves_, importances_, budget);
       const std::uint64_t total = attempt(plan);
       if (total <= goal_) {
         good = std::max(good, budget);
-        if (close_enough(total) || plan.choice == plan::best_plan(curves_).choice) return;
+        if (close_enough(total) || plan.choice == plan::best_plan(curves_, importances_).choice) return;
         step = 0;
         budget = next_budget(budget + (goal_ - total), good, bad);
       } else {
@@ -73,6 +78,7 @@ class Search {
   }
 
   const std::vector<plan::Curve>& curves_;
+  const plan::Importances& importances_;
   const container::Writer& writer_;
   Encoder& encoder_;
   std::uint64_t goal_;
@@ -97,12 +103,16 @@ FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Enc
   return fitted;
 }
 
-FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer,
-                       Encoder& encoder, std::uint64_t goal, std::uint64_t bytes_in,
-                       base::Progress& progress) {
-  const plan::Plan smallest = plan::smallest_plan(curves);
-  Search search(curves, writer, encoder, goal, progress);
-  search.run(smallest, writer.skeleton_size() + kFixedGuess + kEntryGuess * curves.size());
+std::uint64_t core_budget(std::uint64_t goal, const container::Writer& writer, std::size_t weights) {
+  return goal - std::min(goal, writer.skeleton_size() + kFixedGuess + kEntryGuess * weights);
+}
+
+FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const plan::Importances& importances,
+                       const container::Writer& writer, Encoder& encoder, std::uint64_t goal,
+                       std::uint64_t bytes_in, base::Progress& progress) {
+  const plan::Plan smallest = plan::smallest_plan(curves, importances);
+  Search search(curves, importances, writer, encoder, goal, progress);
+  search.run(smallest, core_budget(goal, writer, curves.size()));
   if (search.best()) return std::move(*search.best());
   const std::uint64_t least = search.attempt(smallest);
   if (!search.best()) throw_unreachable(goal, least + kGoalDigits, bytes_in);

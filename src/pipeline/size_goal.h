@@ -24,9 +24,12 @@ inline constexpr double kSlack = 0.001;  // of the goal
 inline constexpr int kMaxRounds = 24;
 
 // Errors: goal_unreachable, naming the smallest size found and `bytes_in`.
-FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer,
-                       Encoder& encoder, std::uint64_t goal, std::uint64_t bytes_in,
-                       base::Progress& progress);
+FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const plan::Importances& importances,
+                       const container::Writer& writer, Encoder& encoder, std::uint64_t goal,
+                       std::uint64_t bytes_in, base::Progress& progress);
+
+// What is left of `goal` for cores, about.
+std::uint64_t core_budget(std::uint64_t goal, const container::Writer& writer, std::size_t weights);
 
 // Encodes one plan and weighs the file.
 FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder,

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "plan/factors.h"
+#include "plan/quant_curve.h"
 #include "plan/rounding.h"
 #include "tensor/tensor_train.h"
 
@@ -39,10 +40,10 @@ std::vector<Candidate> price_factors(const codec::WeightLayout& layout, std::spa
 }
 
 // A complete encoding is tried for real: its bytes and its error are exact.
-Candidate measure(const codec::WeightData& weight, const Encoding& encoding) {
+Candidate measure(const codec::WeightData& weight, const Encoding& encoding, const PriceOptions& options) {
   const codec::Codec& codec = codec::codec_for(encoding.format);
   codec.check(weight.layout, encoding);
-  const std::vector<codec::Core> cores = codec.encode(weight, encoding);
+  const std::vector<codec::Core> cores = codec.encode(weight, encoding, {.sic = options.sic});
   std::uint64_t bytes = 0;
   for (const codec::Core& core : cores) bytes += core.bytes.size();
   const double error = codec::relative_error(weight, encoding, codec::MemoryCores(cores));
@@ -78,7 +79,7 @@ std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceO
     return through_float(weight, [&](std::span<const float> values) {
       return price_tensor_train(weight.layout, values, encoding.modes, options, {encoding.dtype});
     });
-  return {measure(weight, encoding)};
+  return {measure(weight, encoding, options)};
 }
 
 std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOptions& options) {
@@ -87,11 +88,14 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
   const bool single_values = options.freedom == Freedom::values || options.method == Method::automatic;
   // First, because it needs a copy of the weight too.
   std::vector<Candidate> rounded = single_values ? price_rounded(weight) : std::vector<Candidate>{};
+  const bool factors =
+      options.freedom == Freedom::matrix &&
+      (options.method != Method::automatic || options.sic == nullptr || options.sic->uniform());
   append(candidates, through_float(weight, [&](std::span<const float> values) {
            std::vector<Candidate> found;
            if (single_values) append(found, price_halves(values, options.min_mantissa));
-           if (options.freedom == Freedom::matrix)
-             append(found, price_factors(weight.layout, values, options));
+           if (single_values) append(found, price_quant(weight, options.sic));
+           if (factors) append(found, price_factors(weight.layout, values, options));
            return found;
          }));
   append(candidates, std::move(rounded));
@@ -105,7 +109,6 @@ Curve price(const codec::WeightData& weight, const PriceOptions& options) {
   std::vector<Candidate> candidates =
       options.fixed ? price_fixed(weight, options) : price_free(weight, options);
   for (Candidate& candidate : candidates) {
-    candidate.loss *= options.importance;
     candidate.svd_method = options.svd_method;
     candidate.seed = options.seed;
   }

@@ -265,10 +265,11 @@ const std::vector<ValueInfo>& Calibrator::inputs() const {
 CalibrationSums Calibrator::run(const Samples& samples, std::optional<CalibrationSums> resume,
                                 base::Progress& progress) {
   State& state = *state_;
-  const std::uint64_t most = state.options.max_samples == 0 ? samples.size() : state.options.max_samples;
+  const std::uint64_t all = samples.size() - (state.options.spare_last_quarter ? samples.size() / 4 : 0);
+  const std::uint64_t most = state.options.max_samples == 0 ? all : state.options.max_samples;
   const std::uint64_t batch = fixed_batch(inputs(), samples.read(0, 1));
   const std::vector<SampleBlock> blocks =
-      sample_blocks(std::min(samples.size(), most), batch, state.options.hold_out);
+      sample_blocks(std::min(all, most), batch, state.options.hold_out);
   const SampleScan scan = scan_samples(samples, blocks, progress);
   const NamedArrays arrays = state.probe(samples, batch);
   state.drop_unusable(arrays);

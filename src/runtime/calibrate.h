@@ -22,6 +22,7 @@ struct CalibrateOptions {
   std::uint64_t seed = 0;         // of the rows that are chosen, and of the noise of sensitivities
   std::string mask_input;         // positions where this input is 0 do not count
   std::uint64_t max_samples = 0;  // the first ones; 0 is all
+  bool spare_last_quarter = false;  // of these: something else is measured on it
   bool hold_out = true;           // keep the last quarter of every block out, and a few of these samples
   bool sensitivities = true;
   std::optional<Task> task;       // for the measure of sensitivities, else chosen (runtime/task.h)

@@ -126,6 +126,14 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
   return metric;
 }
 
+std::string Calibration::metric_key(std::size_t weight) const {
+  const WeightInfo& info = info_.weights.at(weight);
+  if (info.inputs.empty()) return {};
+  std::string key = std::to_string(info.axis) + "/" + std::to_string(info.group);
+  for (const std::uint64_t input : info.inputs) key += "," + std::to_string(input);
+  return key;
+}
+
 std::shared_ptr<const tensor::Metric> Calibration::metric(std::size_t weight) const {
   const WeightInfo& info = info_.weights.at(weight);
   const auto build = [&] {
@@ -133,8 +141,7 @@ std::shared_ptr<const tensor::Metric> Calibration::metric(std::size_t weight) co
         metric_of(info_, weight, [&](std::size_t input) { return totals_[input]; }));
   };
   if (info.inputs.empty()) return build();
-  std::string key = std::to_string(info.axis) + "/" + std::to_string(info.group);
-  for (const std::uint64_t input : info.inputs) key += "," + std::to_string(input);
+  const std::string key = metric_key(weight);
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const tensor::Metric>& slot = cache_[key];
   if (std::shared_ptr<const tensor::Metric> known = slot.lock()) return known;
@@ -160,15 +167,29 @@ std::vector<double> Calibration::mean(std::size_t index) const {
   return mean;
 }
 
-std::optional<double> sensitivity_of(const CalibrationInfo& info, std::size_t weight) {
-  double damage = 0, error = 0;
+namespace {
+
+// Mean over the probes, weighted by samples, of damage / unit(probe).
+template <typename Unit>
+std::optional<double> mean_damage(const CalibrationInfo& info, std::size_t weight, const Unit& unit) {
+  double damage = 0, samples = 0;
   for (const Probe& probe : info.probes) {
     if (!(probe.damage.at(weight) >= 0) || !(probe.error.at(weight) > 0)) continue;
-    damage += static_cast<double>(probe.samples) * probe.damage[weight] / probe.error[weight];
-    error += static_cast<double>(probe.samples);
+    damage += static_cast<double>(probe.samples) * probe.damage[weight] / unit(probe);
+    samples += static_cast<double>(probe.samples);
   }
-  if (!(error > 0)) return std::nullopt;
-  return damage / error;
+  if (!(samples > 0)) return std::nullopt;
+  return damage / samples;
+}
+
+}  // namespace
+
+std::optional<double> sensitivity_of(const CalibrationInfo& info, std::size_t weight) {
+  return mean_damage(info, weight, [&](const Probe& probe) { return probe.error[weight]; });
+}
+
+std::optional<double> relative_sensitivity_of(const CalibrationInfo& info, std::size_t weight) {
+  return mean_damage(info, weight, [](const Probe&) { return kProbeError * kProbeError; });
 }
 
 std::string Calibration::measure() const {

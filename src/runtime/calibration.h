@@ -75,8 +75,8 @@ struct CalibrationInfo {
   std::optional<CalibrationPart> part;
 };
 
-// Everything as it is summed, stored and merged. held_out: the model's inputs, samples along the first axis (the
-// order of info.held_out).
+// Everything as it is summed, stored and merged. held_out: the model's inputs, samples along the first axis
+// (the order of info.held_out).
 struct CalibrationSums {
   CalibrationInfo info;
   std::vector<BinnedSum> sums;
@@ -90,8 +90,8 @@ base::Sha256 model_hash(const model::Model& model);
 void check_model(const CalibrationInfo& info, const model::Model& model, const std::string& name);
 
 // Sums of all, whatever the order: the same bits as if all blocks had been summed by one run. Of the held-out
-// samples the kMaxHeldOut with the lowest digests are kept. Errors: bad_data: calibrations of different models,
-// of different masks, of the same samples, or unfinished; resource_limit as BinnedSum.
+// samples the kMaxHeldOut with the lowest digests are kept. Errors: bad_data: calibrations of different
+// models, of different masks, of the same samples, or unfinished; resource_limit as BinnedSum.
 CalibrationSums merge_calibrations(std::vector<CalibrationSums> parts, const std::vector<std::string>& names);
 
 // exp(-sum p log p) of the eigenvalues of the Gram, p = l_i / sum l; 0 above 2,048 axes or without rows.
@@ -105,9 +105,14 @@ std::string warning_of(const InputInfo& input);
 using InputTotals = std::function<std::vector<double>(std::size_t input)>;
 tensor::Metric metric_of(const CalibrationInfo& info, std::size_t weight, const InputTotals& totals);
 
-// Damage of the output for one unit of the metric's error, the mean over all probes weighted by samples; nothing
-// if it was not measured.
+// Damage of the output for one unit of the metric's error, the mean over all probes weighted by samples;
+// nothing if it was not measured.
 std::optional<double> sensitivity_of(const CalibrationInfo& info, std::size_t weight);
+
+// Damage of the output for a relative squared error of 1, D(E) = D(W), by the same mean: every probe distorts
+// with D(E) = kProbeError^2 D(W).
+inline constexpr double kProbeError = 0.1;
+std::optional<double> relative_sensitivity_of(const CalibrationInfo& info, std::size_t weight);
 
 // For planning and coding. Thread-safe.
 class Calibration {
@@ -116,8 +121,11 @@ class Calibration {
 
   const CalibrationInfo& info() const { return info_; }
   const NamedArrays& held_out() const { return held_out_; }
-  // metric_of() of a weight, by its index in the model. Weights with the same input share it while anybody holds it.
+  // metric_of() of a weight, by its index in the model. Weights with the same input share it while anybody
+  // holds it.
   std::shared_ptr<const tensor::Metric> metric(std::size_t weight) const;
+  // Equal for weights whose metric is the same object; empty where nothing is known (C = I).
+  std::string metric_key(std::size_t weight) const;
   // E x along the metric's axis, one value for each of its `size`; empty where it is not known.
   std::vector<double> mean(std::size_t weight) const;
   std::optional<double> sensitivity(std::size_t weight) const { return sensitivity_of(info_, weight); }

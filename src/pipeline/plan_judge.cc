@@ -1,0 +1,61 @@
+#include "pipeline/plan_judge.h"
+
+#include "pipeline/decoded_model.h"
+#include "runtime/calibration_file.h"
+#include "runtime/damage.h"
+
+namespace tt::pipeline {
+namespace {
+
+// One thread: a sum that is split otherwise would decide another plan on another machine.
+constexpr unsigned kRuntimeThreads = 1;
+
+runtime::DamageOptions damage_options(const runtime::Calibration& calibration, const std::string& task,
+                                      unsigned threads) {
+  runtime::DamageOptions options;
+  options.threads = threads;
+  options.mask_input = calibration.info().mask_input;
+  if (!task.empty()) options.task = runtime::parse_task(task);
+  return options;
+}
+
+}  // namespace
+
+struct PlanJudge::State {
+  State(const model::Model& model, const runtime::Calibration& calibration, const std::string& task,
+        unsigned worker_threads)
+      : original(model),
+        threads(worker_threads),
+        session(runtime::Session::open(model, {.threads = kRuntimeThreads, .isolate = {}})),
+        samples(runtime::held_out_samples(calibration.held_out(), session.inputs(), "the calibration")),
+        meter(model, session, samples, samples.size(), damage_options(calibration, task, threads)) {}
+
+  const model::Model& original;
+  unsigned threads;
+  runtime::Session session;
+  runtime::Samples samples;
+  runtime::DamageMeter meter;
+};
+
+PlanJudge::PlanJudge(const model::Model& original, const runtime::Calibration& calibration,
+                     const std::string& task, unsigned threads)
+    : state_(std::make_unique<State>(original, calibration, task, threads)) {}
+PlanJudge::~PlanJudge() = default;
+PlanJudge::PlanJudge(PlanJudge&&) noexcept = default;
+
+std::uint64_t PlanJudge::samples() const {
+  return state_->meter.samples();
+}
+
+std::string PlanJudge::measure() const {
+  return state_->meter.measure();
+}
+
+std::optional<double> PlanJudge::damage(const std::vector<const container::EncodedWeight*>& weights) const {
+  const runtime::Session candidate =
+      runtime::Session::open(decoded_model(state_->original, weights, {}, state_->threads),
+                             {.threads = kRuntimeThreads, .isolate = {}});
+  return state_->meter.of(candidate);
+}
+
+}  // namespace tt::pipeline

@@ -1,0 +1,34 @@
+// The damage of whole plans, measured on the samples that calibration held out: the planner's additive model
+// only proposes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "container/container.h"
+#include "model/model.h"
+#include "runtime/calibration.h"
+
+namespace tt::pipeline {
+
+class PlanJudge {
+ public:
+  // Both must outlive it; the calibration has held-out samples. Errors: those of runtime.
+  PlanJudge(const model::Model& original, const runtime::Calibration& calibration, const std::string& task,
+            unsigned threads);
+  ~PlanJudge();
+  PlanJudge(PlanJudge&&) noexcept;
+
+  std::uint64_t samples() const;
+  std::string measure() const;  // runtime/damage.h
+  // Of the model as it will be decoded; nothing if its outputs are not finite. Errors: those of runtime.
+  std::optional<double> damage(const std::vector<const container::EncodedWeight*>& weights) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tt::pipeline

@@ -1,0 +1,50 @@
+// What calibration says of the weights of one model, ready for planning and coding; without calibration C =
+// I.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/allocate.h"
+#include "runtime/calibration.h"
+#include "tensor/sic.h"
+
+namespace tt::pipeline {
+
+class WeightMetrics {
+ public:
+  // `calibration` null: nothing is known.
+  explicit WeightMetrics(std::shared_ptr<const runtime::Calibration> calibration)
+      : calibration_(std::move(calibration)) {}
+
+  const runtime::Calibration* calibration() const { return calibration_.get(); }
+  // Null: C = I. Thread-safe; those of the last kCacheBytes are kept.
+  std::shared_ptr<const tensor::Metric> metric(std::size_t weight) const;
+  std::shared_ptr<const tensor::SicPlan> sic(std::size_t weight) const;
+
+  // Damage of the output for one unit of the weight's loss (plan/curve.h); nothing if it was not measured.
+  std::optional<double> sensitivity(std::size_t weight) const;
+
+ private:
+  static constexpr std::uint64_t kCacheBytes = 256 << 20;
+
+  std::shared_ptr<const runtime::Calibration> calibration_;
+  mutable std::mutex mutex_;
+  mutable std::list<std::pair<std::string, std::shared_ptr<const tensor::SicPlan>>> cache_;  // newest first
+};
+
+// Importances for planning from the sensitivities of all weights (nothing: not measured): `base` times
+// max(s / s_max, kFloor)^alpha. Sensitivities that were measured one weight at a time mislead where weights
+// matter together; alpha < 1 shrinks them, 0 makes all relative errors alike. What was not measured counts as
+// much as the most sensitive.
+inline constexpr double kSensitivityFloor = 1e-5;
+plan::Importances shrunk_importances(const plan::Importances& base,
+                                     const std::vector<std::optional<double>>& sensitivities, double alpha);
+
+}  // namespace tt::pipeline

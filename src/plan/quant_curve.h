@@ -1,0 +1,23 @@
+// Candidates of `quant`: bytes and error over the step, measured at a few steps and read off in between.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "codec/codec.h"
+#include "plan/curve.h"
+#include "tensor/sic.h"
+
+namespace tt::plan {
+
+// Steps half an octave apart, from the one at which nothing but zeros is left to about 10 bits a weight;
+// large weights on a sample of their outputs. `sic` null: C = I. None for weights that `quant` does not take.
+std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic);
+
+// Adds candidates between neighbours of the curve that are both `quant`, so that none is more than about
+// `pitch` bytes larger than the one before: bytes and the logarithms of the errors are linear in the
+// logarithm of the step. At most kMaxBetween between two neighbours.
+inline constexpr std::uint64_t kMaxBetween = 127;
+Curve refine(const Curve& curve, std::uint64_t pitch);
+
+}  // namespace tt::plan

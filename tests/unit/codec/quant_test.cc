@@ -100,7 +100,7 @@ TEST_CASE("some of the outputs predict bytes and error of all") {
   const tensor::SicPlan plan(metric);
   const codec::Quantiser quantiser(weight, plan);
   for (const double step : {0.4, 0.1, 0.02}) {
-    const codec::QuantPoint all = quantiser.at(step), some = quantiser.sampled(step, 65536);
+    const codec::QuantPoint all = quantiser.at(step), some = quantiser.sample(65536).at(step);
     CHECK(some.bytes == doctest::Approx(all.bytes).epsilon(0.02));
     CHECK(some.output_error == doctest::Approx(all.output_error).epsilon(0.02));
   }

@@ -28,7 +28,8 @@ class Shop {
     manifest.cpu = "test";
     manifest.files = skeleton.files;
     writer_.emplace(manifest, skeleton.literals);
-    encoder_.emplace(model_, curves, 1);
+    importances.assign(curves.size(), 1.0);
+    encoder_.emplace(model_, curves, metrics_, 1);
   }
 
   QualityFit fit(const std::function<bool(double)>& keeps, std::uint64_t goal = kNoGoal) {
@@ -40,7 +41,7 @@ class Shop {
     };
     return fit_to_quality(workshop(), measure, goal);
   }
-  Workshop workshop() { return {curves, *writer_, *encoder_, progress_, model_.bytes()}; }
+  Workshop workshop() { return {curves, importances, *writer_, *encoder_, progress_, model_.bytes()}; }
   static double worst(const std::vector<const container::EncodedWeight*>& weights) {
     double error = 0;
     for (const container::EncodedWeight* weight : weights)
@@ -49,10 +50,12 @@ class Shop {
   }
 
   std::vector<plan::Curve> curves;
+  plan::Importances importances;
   std::set<double> measured;
 
  private:
   model::Model model_;
+  WeightMetrics metrics_{nullptr};
   std::optional<container::Writer> writer_;
   std::optional<Encoder> encoder_;
   base::Progress progress_;
@@ -88,7 +91,7 @@ TEST_CASE("a limit that everything keeps costs one measurement, the smallest fil
   Shop shop;
   const QualityFit fit = shop.fit([](double) { return true; });
   CHECK(shop.measured.size() == 1);
-  CHECK(fit.fitted.plan.choice == plan::smallest_plan(shop.curves).choice);
+  CHECK(fit.fitted.plan.choice == plan::smallest_plan(shop.curves, shop.importances).choice);
 }
 
 TEST_CASE("only bits that are all kept may do") {

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "cli/calibrate_report.h"
 #include "cli/commands.h"
+#include "cli/input_options.h"
 #include "cli/option_values.h"
 #include "cli/report_text.h"
 #include "cli/same_file.h"
@@ -27,21 +28,15 @@ std::uint64_t number(const Arguments& arguments, std::string_view option, std::u
   return text ? OptionValue{kName, option, *text}.integer(least, most) : fallback;
 }
 
-runtime::InputMappings mappings(const Arguments& arguments) {
-  runtime::InputMappings result;
-  for (const std::string& text : arguments.values("input"))
-    if (!result.insert(runtime::parse_input_mapping(text)).second)
-      throw_usage("an input is mapped twice: " + base::quoted(text));
-  return result;
-}
-
 void set_files(const Arguments& arguments, CalibrateOptions& options) {
   const std::vector<std::string>& given = arguments.positional();
   if (arguments.has("merge")) {
     if (given.size() < 2) throw_usage("--merge needs two or more .ttcal files");
     options.merge = given;
   } else {
-    if (given.size() != 2) throw_usage(given.size() < 2 ? "MODEL and SAMPLES are needed" : "unexpected argument " + base::quoted(given[2]));
+    if (given.size() != 2)
+      throw_usage(given.size() < 2 ? "MODEL and SAMPLES are needed"
+                                   : "unexpected argument " + base::quoted(given[2]));
     options.model = given[0];
     options.samples = given[1];
   }
@@ -67,11 +62,9 @@ CalibrateOptions make_options(const Invocation& invocation) {
   if (options.output.empty()) throw_usage("no output given");
   check_merge(arguments);
   set_files(arguments, options);
-  options.inputs = mappings(arguments);
+  options.inputs = input_mappings(invocation);
   options.mask_input = arguments.text("mask-input");
-  if (const std::string* task = arguments.value("task"))
-    options.task = OptionValue{kName, "task", *task}.choice(
-        {"classification", "lm", "regression", "embedding", "generic"});
+  if (const std::string task = invocation.config.text("verify.task"); task != "auto") options.task = task;
   options.max_samples = number(arguments, "max-samples", 1, UINT64_MAX, 0);
   options.keep_samples = !arguments.has("no-samples");
   options.sensitivities = !arguments.has("no-sensitivity");
@@ -108,7 +101,8 @@ Command calibrate_command() {
   command.synopsis = {"calibrate [OPTIONS] MODEL SAMPLES -o OUT.ttcal",
                       "calibrate --merge A.ttcal B.ttcal ... -o OUT.ttcal"};
   command.description =
-      "Runs MODEL on SAMPLES (.npz, .npy, safetensors or a folder of ONNX test data) and writes down what its\n"
+      "Runs MODEL on SAMPLES (.npz, .npy, safetensors or a folder of ONNX test data) and writes down what "
+      "its\n"
       "layers see, how much the output suffers from an error in each weight, and a few samples that were\n"
       "kept out of both. Some hundred samples suffice; they should look like those of later use. OUT.part\n"
       "lies beside OUT.ttcal while the work lasts, so that it can go on after an interruption. Parts of\n"
@@ -117,16 +111,18 @@ Command calibrate_command() {
       {.name = "output", .letter = 'o', .value = "FILE", .help = "the .ttcal file, - for standard output"},
       {.name = "merge", .help = "merge .ttcal files of one model, in any order"},
       {.name = "resume", .help = "go on from OUT.part if it is there"},
-      {.name = "checkpoint", .value = "SECONDS", .help = "time between writings of OUT.part, 60 if not given"},
+      {.name = "checkpoint",
+       .value = "SECONDS",
+       .help = "time between writings of OUT.part, 60 if not given"},
       {.name = "no-samples", .help = "hold no samples out, and keep none in the file"},
       {.name = "no-sensitivity", .help = "do not measure what an error in each weight does to the output"},
       {.name = "max-samples", .value = "N", .help = "use the first N samples"},
       {.name = "input",
-       .value = "NAME:KEY=VALUE",
-       .help = "how samples become an input: NAME:scale=1/255,mean=M,std=D,shape=N,784",
+       .value = kInputValue,
+       .help = "NAME:scale=1/255,mean=M,std=D,shape=N,784: how samples become this input",
        .repeatable = true},
       {.name = "mask-input", .value = "NAME", .help = "leave out positions where this input is 0"},
-      {.name = "task", .value = "TASK", .help = "what the model is for: classification, lm, regression, embedding, generic"},
+      {.name = "task", .value = "TASK", .help = "auto, classification, lm, regression, embedding or generic"},
       {.name = "seed", .value = "N", .help = "seed of everything random"},
       {.name = "isolate", .help = "run the model in a child process, so that a crash of it is an error"},
       {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},

@@ -376,8 +376,43 @@ def test_wrong_samples(expect_error, mlp, tmp_path):
     refuse(65, "bad_data", ["no samples"], {"x": good[:0]})
     refuse(65, "bad_data", ["NaN in sample 1"], {"x": numpy.where(numpy.arange(8)[:, None] == 1, numpy.nan, good)})
     refuse(65, "bad_data", ["input 'x' of layer", "not finite"], {"x": numpy.where(numpy.arange(8)[:, None] == 1, numpy.inf, good)})
+    refuse(65, "bad_data", ["'<c8'"], {"x": good.astype(numpy.complex64)})
     refuse(64, "usage", ["'mask'"], {"x": good}, "--mask-input", "mask")
     refuse(64, "usage", ["'y'"], {"x": good}, "--input", "y:scale=1")
+
+
+def test_samples_of_several_inputs_that_do_not_fit_together(calibrate, tt, expect_error, tmp_path):
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["e"]), helper.make_node("MatMul", ["e", "w"], ["h"]),
+             helper.make_node("Cast", ["mask"], ["m"], to=TensorProto.FLOAT), helper.make_node("Unsqueeze", ["m", "axis"], ["u"]),
+             helper.make_node("Mul", ["h", "u"], ["y"])]
+    model = save(tmp_path / "t.onnx", nodes, [("ids", TensorProto.INT64, ["N", "T"]), ("mask", TensorProto.INT64, ["N", "T"])],
+                 [("y", TensorProto.FLOAT, ["N", "T", 5])],
+                 {"table": weights(30, 8), "w": weights(8, 5), "axis": numpy.array([2])})
+    ids, mask = RANDOM.integers(0, 30, (8, 6)), numpy.ones((8, 6), numpy.int64)
+
+    def refuse(words, **arrays):
+        numpy.savez(tmp_path / "s.npz", **arrays)
+        expect_error(65, "bad_data", words, "calibrate", model, "s.npz", "--mask-input", "mask", "-o", "o.ttcal")
+        assert not (tmp_path / "o.ttcal").exists()
+    refuse(["no samples for input 'mask'"], ids=ids)
+    refuse(["7 samples", "8"], ids=ids, mask=mask[:7])
+    refuse(["30"], ids=ids + 30, mask=mask)
+    # Nothing counts: every layer keeps C = I, and the report says so.
+    found = calibrate(model, {"ids": ids, "mask": 0 * mask}, "--mask-input", "mask", "--no-samples", "--no-sensitivity")
+    assert [entry["rows"] for entry in found.inputs] == [0, 0]
+    shown = tt("inspect", "o.ttcal")
+    assert shown.status == 0 and shown.stdout.count("saw no sample") >= 2, shown.stdout
+
+
+def test_configured_inputs_and_task(calibrate, mlp, tmp_path):
+    x = samples_of(8, 12)
+    (tmp_path / "tt.toml").write_text('[inputs.x]\nscale = "1/4"\n[verify]\ntask = "embedding"\n')
+    found = calibrate(mlp, {"x": x}, "--no-samples")
+    check_gram(found.sum(0), x / 4)
+    assert found.manifest["probes"][0]["measure"] == "cosine"
+    given = calibrate(mlp, {"x": x}, "--no-samples", "--input", "x:scale=1", "--task", "auto")
+    check_gram(given.sum(0), x)
+    assert given.manifest["probes"][0]["measure"] == "relative"
 
 
 def test_an_overflow_between_layers_names_the_layer(expect_error, mlp, tmp_path):
@@ -400,6 +435,7 @@ def test_wrong_use(expect_error, mlp, tmp_path):
     usage(["unexpected", "'c'"], mlp, "s.npz", "c", "-o", "o.ttcal")
     usage(["two or more"], "--merge", "a.ttcal", "-o", "o.ttcal")
     usage(["--merge", "--seed"], "--merge", "a.ttcal", "b.ttcal", "--seed", "1", "-o", "o.ttcal")
+    usage(["more than once", "'x'"], mlp, "s.npz", "--input", "x:scale=1", "--input", "x:mean=1", "-o", "o.ttcal")
     usage(["--max-samples"], mlp, "s.npz", "--max-samples", "0", "-o", "o.ttcal")
     usage(["--task"], mlp, "s.npz", "--task", "chess", "-o", "o.ttcal")
     usage(["input file itself"], mlp, "s.npz", "-o", "s.npz")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -42,6 +43,12 @@ void keep_groups_apart(std::vector<double>& gram, std::uint64_t n, std::uint64_t
   for (std::uint64_t i = 0; i < n; ++i)
     for (std::uint64_t j = 0; j < n; ++j)
       if (i / each != j / each) gram[i * n + j] = 0;
+}
+
+// No samples show all rows of a table that users will look up: each counts kUnseen of the mean on top.
+void add_unseen(std::vector<double>& counts) {
+  const double mean = std::accumulate(counts.begin(), counts.end(), 0.0) / static_cast<double>(counts.size());
+  for (double& count : counts) count += kUnseen * mean;
 }
 
 }  // namespace
@@ -122,6 +129,7 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
     else
       add_unpacked(values, n, metric.values);
   }
+  if (info.inputs[weight.inputs[0]].kind == InputKind::tokens) add_unseen(metric.values);
   if (!diagonal) keep_groups_apart(metric.values, n, weight.group);
   return metric;
 }

@@ -100,6 +100,9 @@ double effective_rank(const InputInfo& input, const BinnedSum& sum);
 // What makes an input a poor guide, for the user; empty if nothing does.
 std::string warning_of(const InputInfo& input);
 
+// Of the mean count of a table's rows, added to every row's.
+inline constexpr double kUnseen = 0.5;
+
 // C of a weight; `totals` gives the sums of an input (BinnedSum::totals). The identity, with the size of the
 // axis, where nothing is known; its `samples` is 0.
 using InputTotals = std::function<std::vector<double>(std::size_t input)>;

@@ -60,6 +60,13 @@ base::Sha256 resume_key(const SampleScan& scan, const CalibrateOptions& options)
   return hasher.finish();
 }
 
+const model::Model& with_graph(const model::Model& model) {
+  if (model.format() != model::FileFormat::onnx)
+    throw Error(ErrorKind::unsupported, "a safetensors file cannot be run, it holds weights without a graph",
+                "calibrate an ONNX model, or compress without samples");
+  return model;
+}
+
 }  // namespace
 
 struct Calibrator::State {
@@ -70,10 +77,13 @@ struct Calibrator::State {
   CalibrationSums sums;
 
   State(const model::Model& the_model, const CalibrateOptions& the_options)
-      : model(the_model), options(the_options), layers(layer_inputs(the_model, model::taps_of(the_model))) {
+      : model(with_graph(the_model)),
+        options(the_options),
+        layers(layer_inputs(model, model::taps_of(model))) {
     open(everything(layers.inputs.size()));
     if (!options.mask_input.empty() && find_value(session->inputs(), options.mask_input) == nullptr)
-      throw Error(ErrorKind::usage, "the mask " + base::quoted(options.mask_input) + " is no input of the model",
+      throw Error(ErrorKind::bad_data,
+                  "the mask " + base::quoted(options.mask_input) + " is no input of the model",
                   "--mask-input names an input such as attention_mask");
   }
 
@@ -136,7 +146,8 @@ std::vector<std::uint64_t> Calibrator::State::sample_bytes(const NamedArrays& ar
   std::vector<std::uint64_t> bytes;
   std::set<std::string> seen;
   for (const LayerInput& input : layers.inputs)
-    bytes.push_back(seen.insert(input.value).second ? find_array(arrays, input.value)->data.size() / batch : 0);
+    bytes.push_back(seen.insert(input.value).second ? find_array(arrays, input.value)->data.size() / batch
+                                                    : 0);
   return bytes;
 }
 
@@ -157,8 +168,11 @@ void Calibrator::State::describe(const SampleScan& scan, const std::vector<Sampl
   for (std::size_t i = 0; i < layers.weights.size(); ++i) {
     const model::Weight& weight = model.weights()[i];
     const WeightInput& input = layers.weights[i];
-    WeightInfo entry{weight.name, model::role_name(weight.role), weight.layout.shape, weight.layout.rows,
-                     weight.layout.cols, {}, input.axis, input.group, input.note};
+    WeightInfo entry{weight.name,         model::role_name(weight.role),
+                     weight.layout.shape, weight.layout.rows,
+                     weight.layout.cols,  {},
+                     input.axis,          input.group,
+                     input.note};
     entry.inputs.assign(input.inputs.begin(), input.inputs.end());
     info.weights.push_back(std::move(entry));
   }
@@ -174,8 +188,10 @@ void Calibrator::State::take_up(std::optional<CalibrationSums> resume, const Pas
     same = other.inputs[i].kind == mine.inputs[i].kind && other.inputs[i].value == mine.inputs[i].value &&
            other.inputs[i].size == mine.inputs[i].size;
   if (!same || other.part->group > plan.groups.size() || other.part->block >= blocks ||
-      other.part->weight > mine.weights.size() || other.part->summed != (other.part->group == plan.groups.size()))
-    throw Error(ErrorKind::bad_data, "the unfinished calibration is of another model, other samples or options",
+      other.part->weight > mine.weights.size() ||
+      other.part->summed != (other.part->group == plan.groups.size()))
+    throw Error(ErrorKind::bad_data,
+                "the unfinished calibration is of another model, other samples or options",
                 "use the same ones, or start anew without --resume");
   sums = std::move(*resume);
 }
@@ -195,7 +211,8 @@ std::vector<Run> Calibrator::State::runs_of(const Samples& samples, std::uint64_
 
 // As many batches at once as there are threads: first all are run, then every sum takes them in order.
 void Calibrator::State::sum_block(const Samples& samples, const SampleBlock& block, std::uint64_t batch,
-                                  std::vector<InputSum>& inputs, const std::vector<std::size_t>& group) const {
+                                  std::vector<InputSum>& inputs,
+                                  const std::vector<std::size_t>& group) const {
   const std::uint64_t end = block.first + block.used;
   for (std::uint64_t first = block.first; first < end;) {
     std::vector<Run> runs;
@@ -205,7 +222,8 @@ void Calibrator::State::sum_block(const Samples& samples, const SampleBlock& blo
       std::move(more.begin(), more.end(), std::back_inserter(runs));
       first += count;
     }
-    base::parallel_for(runs.size(), options.threads, [&](std::size_t i) { runs[i].arrays = session->run(runs[i].inputs); });
+    base::parallel_for(runs.size(), options.threads,
+                       [&](std::size_t i) { runs[i].arrays = session->run(runs[i].inputs); });
     base::parallel_for(group.size(), options.threads, [&](std::size_t i) {
       for (const Run& run : runs) {
         const RowOptions rows{run.samples, run.first, tensor::random_bits(options.seed, group[i]), run.keep};
@@ -268,8 +286,7 @@ CalibrationSums Calibrator::run(const Samples& samples, std::optional<Calibratio
   const std::uint64_t all = samples.size() - (state.options.spare_last_quarter ? samples.size() / 4 : 0);
   const std::uint64_t most = state.options.max_samples == 0 ? all : state.options.max_samples;
   const std::uint64_t batch = fixed_batch(inputs(), samples.read(0, 1));
-  const std::vector<SampleBlock> blocks =
-      sample_blocks(std::min(all, most), batch, state.options.hold_out);
+  const std::vector<SampleBlock> blocks = sample_blocks(std::min(all, most), batch, state.options.hold_out);
   const SampleScan scan = scan_samples(samples, blocks, progress);
   const NamedArrays arrays = state.probe(samples, batch);
   state.drop_unusable(arrays);

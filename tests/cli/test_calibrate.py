@@ -377,7 +377,7 @@ def test_wrong_samples(expect_error, mlp, tmp_path):
     refuse(65, "bad_data", ["NaN in sample 1"], {"x": numpy.where(numpy.arange(8)[:, None] == 1, numpy.nan, good)})
     refuse(65, "bad_data", ["input 'x' of layer", "not finite"], {"x": numpy.where(numpy.arange(8)[:, None] == 1, numpy.inf, good)})
     refuse(65, "bad_data", ["'<c8'"], {"x": good.astype(numpy.complex64)})
-    refuse(64, "usage", ["'mask'"], {"x": good}, "--mask-input", "mask")
+    refuse(65, "bad_data", ["'mask'"], {"x": good}, "--mask-input", "mask")
     refuse(64, "usage", ["'y'"], {"x": good}, "--input", "y:scale=1")
 
 
@@ -413,6 +413,14 @@ def test_configured_inputs_and_task(calibrate, mlp, tmp_path):
     given = calibrate(mlp, {"x": x}, "--no-samples", "--input", "x:scale=1", "--task", "auto")
     check_gram(given.sum(0), x)
     assert given.manifest["probes"][0]["measure"] == "relative"
+
+
+def test_a_file_without_a_graph(expect_error, tmp_path):
+    from safetensors.numpy import save_file
+    save_file({"w": weights(8, 8)}, tmp_path / "w.safetensors")
+    numpy.savez(tmp_path / "s.npz", x=samples_of(8, 8))
+    expect_error(65, "unsupported", ["without a graph"], "calibrate", "w.safetensors", "s.npz", "-o", "o.ttcal")
+    assert not (tmp_path / "o.ttcal").exists()
 
 
 def test_an_overflow_between_layers_names_the_layer(expect_error, mlp, tmp_path):

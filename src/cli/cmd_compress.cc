@@ -40,7 +40,8 @@ void check_goals(const Arguments& arguments) {
   std::vector<std::string> given;
   for (const std::string_view goal : {"lossless", "plan", "target-ratio", "target-bytes", "max-error",
                                       "min-quality", "max-kl", "max-drop", "calib", "eval", "labels"})
-    if (arguments.has(goal)) given.push_back("--" + std::string(goal));
+    if (arguments.has(goal) && !(goal == "calib" && arguments.has("plan")))
+      given.push_back("--" + std::string(goal));
   if (given.size() > 1 && (arguments.has("lossless") || arguments.has("plan")))
     throw_usage("options " + given[0] + " and " + given[1] + " exclude each other");
 }
@@ -56,7 +57,12 @@ void set_goal(const Invocation& invocation, CompressOptions& options) {
   const bool replaced = options.lossless || !options.plan_in.empty() || options.target_bytes;
   if (!replaced || arguments.has("target-ratio"))
     options.target_ratio = invocation.config.number("compression.target_ratio");
-  if (!options.lossless && options.plan_in.empty()) options.limits = quality_limits(invocation);
+  if (options.lossless) return;
+  options.limits = quality_limits(invocation);
+  // A plan was made in the metrics of a calibration; limits that a configuration sets do not concern it.
+  if (!options.plan_in.empty())
+    options.limits.max_error = options.limits.min_quality = options.limits.max_kl =
+        options.limits.max_drop = {};
 }
 
 // Under `auto` a cap of rank or error holds only if the user gave it, not if it is a preset's.
@@ -104,6 +110,13 @@ void check_paths(const Invocation& invocation, const CompressOptions& options) {
   }
 }
 
+pipeline::Effort effort_of(const std::string* text) {
+  if (text == nullptr || *text == "default") return pipeline::Effort::normal;
+  if (*text == "fast") return pipeline::Effort::fast;
+  if (*text == "max") return pipeline::Effort::max;
+  throw_usage("option --effort is " + base::quoted(*text) + ", but must be fast, default or max");
+}
+
 CompressOptions make_options(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   CompressOptions options;
@@ -117,6 +130,7 @@ CompressOptions make_options(const Invocation& invocation) {
   options.threads = invocation.common.threads;
   if (const std::string* seed = arguments.value("seed"))
     options.seed = OptionValue{kName, "seed", *seed}.integer(0, UINT64_MAX);
+  options.effort = effort_of(arguments.value("effort"));
   set_goal(invocation, options);
   set_method(invocation, options);
   set_selection(invocation, options);
@@ -181,6 +195,7 @@ Command compress_command() {
       {.name = "dry-run", .help = "do everything but write the output"},
       {.name = "plan-out", .value = "FILE", .help = "write the chosen encodings as JSON"},
       {.name = "plan", .value = "FILE", .help = "use the encodings of such a file instead of a goal"},
+      {.name = "effort", .value = "HOW", .help = "fast, default or max: time for quality"},
       {.name = "seed", .value = "N", .help = "recorded seed of everything random"},
       {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},
       {.name = "fail-on-nan", .help = "refuse weights with NaN or infinity instead of keeping them"},

@@ -46,21 +46,34 @@ Json encoding_json(const codec::Encoding& encoding) {
   return Json(std::move(object));
 }
 
-// bound_bits and output_error need calibration: null without it.
+Json certificate_json(const pipeline::WeightReport& weight,
+                      std::optional<double> pipeline::Certificate::*field) {
+  return weight.certificate && (*weight.certificate).*field ? Json(*((*weight.certificate).*field)) : Json();
+}
+
+Json certificate_json(const pipeline::WeightReport& weight,
+                      std::optional<std::uint64_t> pipeline::Certificate::*field) {
+  return weight.certificate && (*weight.certificate).*field ? Json(*((*weight.certificate).*field)) : Json();
+}
+
+// The certificate is null where the original is not at hand.
 Json weight_json(const pipeline::WeightReport& weight) {
-  return Json(JsonObject{{"name", Json(weight.name)},
-                         {"shape", Json::of(weight.shape)},
-                         {"dtype", Json(weight.dtype)},
-                         {"role", Json(weight.role)},
-                         {"encoding", encoding_json(weight.encoding)},
-                         {"bytes_in", Json(weight.bytes_in)},
-                         {"bytes_out", Json(weight.bytes_out)},
-                         {"bits_per_weight", Json(weight.bits_per_weight)},
-                         {"bound_bits", Json()},
-                         {"predicted_error", Json(weight.predicted_error)},
-                         {"relative_error", Json(weight.relative_error)},
-                         {"output_error", Json()},
-                         {"reason", text_or_null(weight.reason)}});
+  return Json(
+      JsonObject{{"name", Json(weight.name)},
+                 {"shape", Json::of(weight.shape)},
+                 {"dtype", Json(weight.dtype)},
+                 {"role", Json(weight.role)},
+                 {"encoding", encoding_json(weight.encoding)},
+                 {"bytes_in", Json(weight.bytes_in)},
+                 {"bytes_out", Json(weight.bytes_out)},
+                 {"bits_per_weight", Json(weight.bits_per_weight)},
+                 {"bound_bits", certificate_json(weight, &pipeline::Certificate::bound_bits)},
+                 {"low_rank", certificate_json(weight, &pipeline::Certificate::low_rank)},
+                 {"low_rank_bytes", certificate_json(weight, &pipeline::Certificate::low_rank_bytes)},
+                 {"predicted_error", Json(weight.predicted_error)},
+                 {"relative_error", Json(weight.relative_error)},
+                 {"output_error", weight.certificate ? Json(weight.certificate->output_error) : Json()},
+                 {"reason", text_or_null(weight.reason)}});
 }
 
 Json weights_json(const std::vector<pipeline::WeightReport>& weights) {
@@ -121,6 +134,15 @@ Json quality_json(const std::optional<pipeline::Quality>& quality) {
                          {"limits", Json(std::move(limits))}});
 }
 
+// Null without calibration and a budget.
+Json choice_json(const std::optional<pipeline::PlanChoice>& choice) {
+  if (!choice) return Json();
+  return Json(JsonObject{{"alpha", Json(choice->alpha)},
+                         {"measure", text_or_null(choice->measure)},
+                         {"samples", Json(choice->samples)},
+                         {"damage", choice->damage ? Json(*choice->damage) : Json()}});
+}
+
 }  // namespace
 
 Json compress_json(const pipeline::CompressReport& report) {
@@ -130,6 +152,7 @@ Json compress_json(const pipeline::CompressReport& report) {
                          {"budget_bytes", report.budget_bytes > 0 ? Json(report.budget_bytes) : Json()},
                          {"quality", quality_json(report.quality)},
                          {"calibrated", Json(report.calibrated)},
+                         {"choice", choice_json(report.choice)},
                          {"seed", Json(report.seed)},
                          {"seconds", Json(report.seconds)},
                          {"peak_rss_bytes", Json(report.peak_rss_bytes)},

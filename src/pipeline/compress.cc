@@ -71,12 +71,14 @@ void name_missed_wishes(const CompressOptions& options, CompressReport& report) 
 void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& report) {
   report.bytes_out = fitted.size.total;
   report.ratio = static_cast<double>(report.bytes_out) / static_cast<double>(report.bytes_in);
+  const std::vector<Certificate> certificates = job.certify();
   for (std::size_t i = 0; i < fitted.weights.size(); ++i) {
     container::WeightEntry entry = fitted.weights[i]->entry;
     entry.core_sizes.clear();
     for (const codec::Core& core : fitted.weights[i]->cores) entry.core_sizes.push_back(core.bytes.size());
     report.weights.push_back(report_of(entry));
     report.weights.back().reason = job.selection().reasons[i];
+    report.weights.back().certificate = certificates[i];
     for (const std::string& warning : fitted.weights[i]->warnings)
       report.warnings.push_back("weight " + base::quoted(entry.name) + ": " + warning);
   }

@@ -166,6 +166,10 @@ std::vector<std::string> CompressJob::limit_warnings() const {
           "the outputs of the model instead of theirs"};
 }
 
+std::vector<Certificate> CompressJob::certify() const {
+  return pipeline::certify(model_, metrics_, fitted_.weights, options_.effort != Effort::fast, threads_);
+}
+
 void CompressJob::write(base::OutputFile& out) const {
   writer_->write(fitted_.weights, out);
 }

@@ -33,6 +33,9 @@ class CompressJob {
   const FittedPlan& fit(std::uint64_t goal);
   void write(base::OutputFile& out) const;
 
+  // Of every weight, after fit().
+  std::vector<Certificate> certify() const;
+
   // What the limits were measured to be; nothing without limits.
   const std::optional<Quality>& quality() const { return quality_; }
   std::vector<std::string> limit_warnings() const;

@@ -207,21 +207,28 @@ SicWeight::SicWeight(const SicPlan& plan, const MatrixView& weight) : plan_(&pla
   measure();
 }
 
-void SicWeight::measure() {
+std::vector<float> SicWeight::whitened() const {
+  std::vector<float> rows = values_;
   const std::uint64_t n = plan_->size();
-  norm_ = sum_of_squares(values_);
-  std::vector<float> whitened;
   if (!plan_->feedback().empty() && outputs_ > 0) {
-    whitened = values_;
     const auto side = static_cast<blasint>(n), m = static_cast<blasint>(outputs_);
     cblas_strmm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasUnit, side, m, 1.0f,
-                plan_->feedback().data(), side, whitened.data(), m);
+                plan_->feedback().data(), side, rows.data(), m);
   }
-  const std::span<const float> rows = whitened.empty() ? values_ : whitened;
-  damped_energy_ = 0;
   for (std::uint64_t k = 0; k < n; ++k)
-    damped_energy_ +=
-        plan_->gains()[k] * plan_->gains()[k] * sum_of_squares(rows.subspan(k * outputs_, outputs_));
+    for (float& value : std::span(rows).subspan(k * outputs_, outputs_))
+      value *= static_cast<float>(plan_->gains()[k]);
+  return rows;
+}
+
+Spectrum SicWeight::spectrum() const {
+  const std::vector<float> rows = whitened();
+  return tensor::spectrum({rows, plan_->size(), outputs_});
+}
+
+void SicWeight::measure() {
+  norm_ = sum_of_squares(values_);
+  damped_energy_ = plan_->uniform() ? norm_ : sum_of_squares(whitened());
   energy_ = std::max(0.0, damped_energy_ - plan_->ridge() * norm_);
 }
 

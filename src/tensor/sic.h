@@ -19,6 +19,7 @@
 
 #include "tensor/matrix.h"
 #include "tensor/metric.h"
+#include "tensor/spectrum.h"
 
 namespace tt::tensor {
 
@@ -82,6 +83,9 @@ class SicWeight {
   SicWeight sample(std::uint64_t outputs) const;
 
   std::uint64_t outputs() const { return outputs_; }
+  // Of W C'^1/2: its total is what relative errors in the metric are relative to, but for the damping. In
+  // units that only ratios are free of.
+  Spectrum spectrum() const;
   // The s at which the relative output error would be `error` if every rounding error were uniform.
   double scale_for(double error) const;
   SicCodes round(double s, const SicOptions& options = {}) const;
@@ -89,6 +93,7 @@ class SicWeight {
  private:
   SicWeight() = default;
   void measure();
+  std::vector<float> whitened() const;  // U^T W, inputs x outputs
 
   const SicPlan* plan_ = nullptr;
   std::uint64_t outputs_ = 0;

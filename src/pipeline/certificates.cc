@@ -1,0 +1,50 @@
+#include "pipeline/certificates.h"
+
+#include <cmath>
+
+#include "base/parallel.h"
+#include "codec/quant.h"
+#include "pipeline/report.h"
+#include "tensor/gaussian_bound.h"
+
+namespace tt::pipeline {
+namespace {
+
+void add_bounds(const tensor::SicWeight& weight, const tensor::WeightLayout& layout,
+                Certificate& certificate) {
+  const tensor::Spectrum spectrum = weight.spectrum();
+  certificate.bound_bits =
+      tensor::gaussian_bound(spectrum, weight.outputs(), layout.elements(), certificate.output_error);
+  certificate.low_rank = spectrum.rank_for(certificate.output_error);
+  certificate.low_rank_bytes = *certificate.low_rank * (layout.rows + layout.cols) * 2;
+}
+
+Certificate certificate_of(const tensor::WeightData& data, const container::EncodedWeight& weight,
+                           const WeightMetrics& metrics, std::size_t index, bool bounds) {
+  Certificate certificate;
+  const codec::Encoding& encoding = weight.entry.encoding;
+  if (is_exact(encoding.format)) return certificate;
+  const std::shared_ptr<const tensor::Metric> metric = metrics.metric(index);
+  certificate.output_error = weight.entry.measured_error;
+  if (metric)
+    certificate.output_error = codec::output_error(data, encoding, codec::MemoryCores(weight.cores), *metric);
+  if (!bounds || data.layout.rows < 2 || data.layout.cols < 2) return certificate;
+  const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(index);
+  const tensor::SicPlan plan = known ? *known : tensor::SicPlan(codec::identity_metric(data.layout));
+  add_bounds({plan, {data.values(), data.layout.rows, data.layout.cols}}, data.layout, certificate);
+  return certificate;
+}
+
+}  // namespace
+
+std::vector<Certificate> certify(const model::Model& model, const WeightMetrics& metrics,
+                                 const std::vector<const container::EncodedWeight*>& weights, bool bounds,
+                                 unsigned threads) {
+  std::vector<Certificate> certificates(weights.size());
+  base::parallel_for(weights.size(), threads, [&](std::size_t i) {
+    certificates[i] = certificate_of(model.read(model.weights()[i]), *weights[i], metrics, i, bounds);
+  });
+  return certificates;
+}
+
+}  // namespace tt::pipeline

@@ -173,7 +173,7 @@ Command compress_command() {
       {.name = "method",
        .value = "METHOD",
        .help = "auto (any encoding), svd (low rank) or tt (tensor train)"},
-      {.name = "svd", .value = "HOW", .help = "full, truncated or randomized"},
+      {.name = "svd", .value = "HOW", .help = "how low rank factors are computed: full, truncated or randomized"},
       {.name = "max-rank", .value = "N", .help = "largest rank of a low rank or tensor train"},
       {.name = "epsilon",
        .value = "E",

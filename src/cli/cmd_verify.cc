@@ -6,10 +6,10 @@
 #include "cli/commands.h"
 #include "cli/input_options.h"
 #include "cli/junit.h"
-#include "cli/option_values.h"
 #include "cli/report_text.h"
 #include "cli/same_file.h"
 #include "cli/standard_output.h"
+#include "cli/verify_options.h"
 #include "cli/verify_report.h"
 
 namespace tt::cli {
@@ -23,58 +23,6 @@ constexpr std::string_view kName = "verify";
 
 [[noreturn]] void throw_usage(const std::string& message) {
   throw Error(ErrorKind::usage, message, help_hint(kName));
-}
-
-void set_limits(const Config& config, VerifyOptions& options) {
-  options.max_drop = config.number("verify.max_drop");
-  options.max_kl = config.number("verify.max_kl");
-  options.max_error = config.number("verify.max_error");
-  options.max_abs_error = config.number("verify.max_abs_error");
-  options.min_cosine = config.number("verify.min_cosine");
-  options.confidence = config.number("verify.confidence").value_or(0);
-  options.max_eval_drop = config.number("verify.max_eval_drop");
-  options.baseline_tolerance = config.number("verify.baseline_tolerance").value_or(0);
-}
-
-void set_evaluation(const Config& config, VerifyOptions& options) {
-  options.eval_cmd = config.text("verify.eval_cmd");
-  options.eval_goal_max = config.text("verify.eval_goal") == "max";
-  options.eval_timeout = config.number("verify.eval_timeout").value_or(0);
-}
-
-// At most one of the inputs can be standard input.
-void check_inputs(const VerifyOptions& options) {
-  int standard = 0;
-  for (const std::string* path :
-       {&options.original, &options.candidate, &options.data, &options.labels, &options.baseline})
-    standard += *path == "-";
-  if (standard > 1) throw_usage("only one of the files can be standard input");
-}
-
-VerifyOptions make_options(const Invocation& invocation) {
-  const Arguments& arguments = invocation.arguments;
-  VerifyOptions options;
-  options.original = arguments.positional()[0];
-  options.candidate = arguments.positional()[1];
-  if (options.original.empty() || options.candidate.empty()) throw_usage("a file name is empty");
-  options.data = arguments.text("data");
-  options.labels = arguments.text("labels");
-  options.inputs = input_mappings(invocation);
-  options.mask_input = arguments.text("mask-input");
-  const std::string task = invocation.config.text("verify.task");
-  if (task != "auto") options.task = task;
-  set_limits(invocation.config, options);
-  set_evaluation(invocation.config, options);
-  options.baseline = arguments.text("baseline");
-  options.latency = !arguments.has("no-latency") && invocation.config.flag("verify.latency");
-  options.isolate = arguments.has("isolate");
-  options.allow_symlinks = arguments.has("allow-symlinks");
-  if (const std::string* seed = arguments.value("seed"))
-    options.seed = OptionValue{kName, "seed", *seed}.integer(0, UINT64_MAX);
-  options.max_memory = invocation.common.max_memory;
-  options.threads = invocation.common.threads;
-  check_inputs(options);
-  return options;
 }
 
 // Created before the work, so that a path that cannot be written is found first.
@@ -95,7 +43,7 @@ void write_junit(std::optional<base::OutputFile>& out, const pipeline::VerifyRep
 }
 
 void compare(const Invocation& invocation) {
-  const VerifyOptions options = make_options(invocation);
+  const VerifyOptions options = verify_options(invocation);
   std::optional<base::OutputFile> junit = create_junit(invocation.arguments, options);
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::VerifyReport report = pipeline::verify(options, progress);

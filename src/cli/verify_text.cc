@@ -19,6 +19,11 @@ std::string number(double value) {
   return value == 0 ? "0" : fmt::format("{:.5g}", value);
 }
 
+// Below this KL is the rounding of probabilities.
+std::string nats(double kl) {
+  return std::abs(kl) < 1e-12 ? "0" : number(kl);
+}
+
 std::string percent(double share) {
   return std::isnan(share) ? "NaN" : fmt::format("{:.2f} %", 100 * share);
 }
@@ -88,9 +93,8 @@ std::string outputs_table(const std::vector<runtime::OutputMetrics>& outputs) {
 std::string kl_line(const std::optional<runtime::PredictionMetrics>& found) {
   if (!found) return {};
   return fmt::format("KL {} +- {} nats (median {}, p90 {}, p99 {}), same first class {}, among five {}\n\n",
-                     number(found->kl.mean), number(found->kl.se), number(found->kl.median),
-                     number(found->kl.p90), number(found->kl.p99), percent(found->top1_agreement),
-                     percent(found->top5_agreement));
+                     nats(found->kl.mean), nats(found->kl.se), nats(found->kl.median), nats(found->kl.p90),
+                     nats(found->kl.p99), percent(found->top1_agreement), percent(found->top5_agreement));
 }
 
 std::string gates_table(const std::vector<pipeline::Gate>& gates) {
@@ -123,7 +127,9 @@ std::string verify_text(const VerifyReport& report) {
 
 std::string integrity_text(const pipeline::IntegrityReport& report) {
   const std::string path = report.path == "-" ? "standard input" : base::printable(report.path);
-  const char* checked = report.kind == "tt" ? "every hash right, every weight decoded" : "structure sound";
+  const char* checked = report.exact          ? "every hash right, the original restored byte for byte"
+                        : report.kind == "tt" ? "every hash right, every weight decoded"
+                                              : "structure sound";
   return fmt::format("{}: {}, {}, {} weights: {}\n", path, report.kind, base::format_bytes(report.bytes),
                      report.weights, checked);
 }

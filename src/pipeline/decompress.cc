@@ -18,15 +18,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-// An exact file must be the input of compress; its hash says so.
-void check_exact(const container::Manifest& manifest, const std::vector<base::OutputFile>& outs) {
-  for (std::size_t i = 0; i < outs.size(); ++i)
-    if (sha256_of(outs[i]) != base::hex(manifest.sources[i].sha256))
-      throw Error(
-          ErrorKind::corrupt, "restored file " + base::quoted(outs[i].path()) + " differs from the original",
-          "the .tt file was not written by this version of tt, or is broken: compress the model again");
-}
-
 // Data files first: the model file that names them appears last.
 void commit_all(std::vector<base::OutputFile>& outs) {
   for (std::size_t i = outs.size(); i-- > 1;) outs[i].commit();
@@ -56,7 +47,7 @@ void decompress_model(const container::Container& container, const DecompressOpt
   const model::Placement placement = placement_of(container);
   std::vector<base::OutputFile> outs = open_outputs(output_paths(manifest.files, options.output));
   restore_files(container, placement, outs, threads, progress);
-  if (manifest.exact) check_exact(manifest, outs);
+  if (manifest.exact) check_originals(manifest, outs);
   report.exact = manifest.exact;
   publish(outs, options, report);
 }

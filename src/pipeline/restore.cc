@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "pipeline/file_hash.h"
 
 namespace tt::pipeline {
 namespace {
@@ -92,6 +93,18 @@ void split_model(const model::Model& model, const model::Skeleton& skeleton,
   for (std::size_t i = 0; i < model.weights().size(); ++i)
     for (const model::Target& target : placement.weights[i])
       copy_range(model.files()[0].file, model.weights()[i].place, target, outs[target.file]);
+}
+
+void check_originals(const container::Manifest& manifest, const std::vector<base::OutputFile>& outs) {
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    const container::SourceEntry& source = manifest.sources[i];
+    if (sha256_of(outs[i]) == base::hex(source.sha256)) continue;
+    throw base::Error(
+        base::ErrorKind::corrupt,
+        "the restored " + (source.location.empty() ? "model" : "file " + base::quoted(source.location)) +
+            " differs from the original",
+        "the .tt file was not written by this version of tt, or is broken: compress the model again");
+  }
 }
 
 model::Placement placement_of(const container::Container& container) {

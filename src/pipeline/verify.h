@@ -68,8 +68,8 @@ struct VerifyReport {
 // pipeline/eval_command.h.
 VerifyReport verify(const VerifyOptions& options, base::Progress& progress);
 
-// Integrity alone: every hash and checksum of a .tt is checked and every weight decoded; a model file is
-// walked. Errors: corrupt, bad_data.
+// Integrity alone: every hash and checksum of a .tt is checked and every weight decoded; an exact .tt also
+// has to restore the files that compress read (in TMPDIR, gone afterwards); a model file is walked. Errors: corrupt, bad_data.
 struct IntegrityReport {
   std::string path, kind;
   std::uint64_t bytes = 0, weights = 0, checked_bytes = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -45,10 +44,16 @@ void keep_groups_apart(std::vector<double>& gram, std::uint64_t n, std::uint64_t
       if (i / each != j / each) gram[i * n + j] = 0;
 }
 
-// No samples show all rows of a table that users will look up: each counts kUnseen of the mean on top.
-void add_unseen(std::vector<double>& counts) {
-  const double mean = std::accumulate(counts.begin(), counts.end(), 0.0) / static_cast<double>(counts.size());
-  for (double& count : counts) count += kUnseen * mean;
+// `part` of the diagonal's mean on top of it.
+void add_to_diagonal(tensor::Metric& metric, double part) {
+  const std::uint64_t n = metric.size, stride = metric.kind == tensor::Metric::Kind::full ? n + 1 : 1;
+  double sum = 0;
+  for (std::uint64_t i = 0; i < n; ++i) sum += metric.values[i * stride];
+  for (std::uint64_t i = 0; i < n; ++i) metric.values[i * stride] += part * sum / static_cast<double>(n);
+}
+
+double shrinkage(std::uint64_t features, double rows) {
+  return kShrinkage + kFewRows * std::min(1.0, static_cast<double>(features) / rows);
 }
 
 }  // namespace
@@ -129,8 +134,11 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
     else
       add_unpacked(values, n, metric.values);
   }
-  if (info.inputs[weight.inputs[0]].kind == InputKind::tokens) add_unseen(metric.values);
   if (!diagonal) keep_groups_apart(metric.values, n, weight.group);
+  if (info.inputs[weight.inputs[0]].kind == InputKind::tokens)
+    add_to_diagonal(metric, kUnseen);
+  else
+    add_to_diagonal(metric, shrinkage(n, metric.samples));
   return metric;
 }
 

@@ -26,7 +26,7 @@ namespace tt::tensor {
 // What all weights and rates of one metric share. Costs n^3 / 3 multiply-adds for a full metric.
 class SicPlan {
  public:
-  static constexpr double kDamping = 1e-3;
+  static constexpr double kDamping = 1e-4;  // metrics are regularised already (runtime/calibration.h)
   // Errors: bad_data if the metric's size and values do not agree, are not finite or not positive
   // semidefinite (the damping is raised up to a thousandfold first). A metric of zeros counts as identity.
   explicit SicPlan(const Metric& metric, double damping = kDamping);

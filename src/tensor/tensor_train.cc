@@ -119,7 +119,8 @@ Step split_step(const MatrixView& a, double allowed, std::uint64_t cap) {
     kept = kept_components(gram, d, allowed, cap);
   }
   Step step{.rank = kept.rank, .lost = kept.lost, .rest = {}, .core = {}};
-  if (a.cols <= a.rows) {
+  // gram_in takes the rows of a square matrix.
+  if (a.cols < a.rows) {
     split_tall(a, kept.vectors, arithmetic, step);
   } else {
     split_wide(a, kept.vectors, step);

@@ -12,8 +12,7 @@
 //
 // Right cores come out orthonormal, so ||A - TT||_F^2 = ||A||_F^2 - ||G1||_F^2 before rounding of the cores.
 // The tolerance eps (relative, Frobenius) is spent step by step: a step may use what earlier steps left of
-// (eps
-// ||A||)^2.
+// (eps ||A||)^2.
 #pragma once
 
 #include <cstdint>

@@ -2,11 +2,15 @@
 // the bound of the machine, reconstruction against memcpy, kernels against BLAS, two workers against one.
 // One BLAS thread, as in the program. Bounds: the larger of memory traffic at the speed of a copy and
 // operations at the speed of sgemm, both measured here.
+// usage: decomposition_benchmark [svd|trains|reconstruction|decode|workers]...
 #include <cblas.h>
 #include <lapacke.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
+#include <utility>
 
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -242,15 +246,25 @@ void workers() {
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
+  const std::vector<std::pair<std::string, std::function<void()>>> parts{
+      {"svd", svd_against_lapack},
+      {"trains", [] { trains_against_bound(machine()), gram_against_blas(); }},
+      {"reconstruction", reconstruction},
+      {"decode", decode_speed},
+      {"workers", workers}};
+  const std::vector<std::string> wanted(arguments + 1, arguments + count);
+  for (const std::string& name : wanted) {
+    if (std::any_of(parts.begin(), parts.end(), [&](const auto& part) { return part.first == name; }))
+      continue;
+    std::fprintf(stderr, "there is no part %s\n", name.c_str());
+    return 64;
+  }
   tt::base::keep_freed_memory();
   tensor::use_one_blas_thread();
-  std::printf("fastest of %d runs each, in turns, time of the thread; BLAS kernels %s\n", kRuns,
-              tensor::blas_core_name().c_str());
-  svd_against_lapack();
-  trains_against_bound(machine());
-  reconstruction();
-  decode_speed();
-  gram_against_blas();
-  workers();
+  std::printf("fastest of %d runs each, in turns, time of the thread (of workers: wall); BLAS kernels %s\n",
+              kRuns, tensor::blas_core_name().c_str());
+  for (const auto& [name, run] : parts) {
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end()) run();
+  }
 }

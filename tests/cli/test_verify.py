@@ -16,6 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from conftest import check_error
 from models import ROOT, SHARED, session
 
+sys.path.insert(0, str(ROOT / "tests" / "hostile"))
+import tt_file
+
 SAMPLES = SHARED.parent / "data"
 
 
@@ -209,6 +212,15 @@ def test_a_model_against_itself(tt, small):
     assert report["outputs"][0]["relative_error"] == 0 and report["accuracy"]["ci95"][0] <= 0 <= report["accuracy"]["ci95"][1]
     assert report["latency"]["original_ms"] > 0 and report["latency"]["runs"] >= 5
     assert report["macs"] == {"original": 40, "candidate": 40}
+
+
+def test_text_has_no_kl_of_rounding_alone(tt, small):
+    model = onnx.load(str(small / "a.onnx"))
+    weight = numpy_helper.to_array(model.graph.initializer[0])
+    save(small / "b.onnx", weight * np.float32(1 + 1e-7))
+    kl = report_of(tt(*DATA, "--task", "classification", "--json"))["kl"]
+    assert 0 < kl["p99"] < 1e-12
+    assert "KL 0 +- 0 nats (median 0, p90 0, p99 0)" in tt(*DATA, "--task", "classification").stdout
 
 
 def test_isolated_figures_are_the_same(tt, small):
@@ -586,7 +598,7 @@ def test_integrity(tt, expect_error, data, tmp_path):
     report = report_of(tt("verify", "p.tt", "--json"))
     size = (tmp_path / "p.tt").stat().st_size
     assert report["passed"] and report["kind"] == "tt" and report["bytes"] == report["checked_bytes"] == size and report["weights"] > 3
-    assert "every hash right" in tt("verify", "p.tt").stdout
+    assert "every hash right, every weight decoded" in tt("verify", "p.tt").stdout and not report["exact"]
     good = (tmp_path / "p.tt").read_bytes()
     for at in range(40, size, size // 23):
         (tmp_path / "bad.tt").write_bytes(good[:at] + bytes([good[at] ^ 16]) + good[at + 1:])
@@ -598,3 +610,23 @@ def test_integrity(tt, expect_error, data, tmp_path):
     assert report_of(tt("verify", "-", "--json", stdin=good))["bytes"] == size
     (tmp_path / "cut.onnx").write_bytes((data / "mnist_winml.onnx").read_bytes()[:-100])
     expect_error(65, "bad_data", [], "verify", "cut.onnx")
+
+
+def test_an_exact_file_restores_its_original(tt, expect_error, data, tmp_path):
+    (tmp_path / "m.onnx").write_bytes((data / "super_resolution.onnx").read_bytes())
+    onnx.save(onnx.load(str(tmp_path / "m.onnx")), str(tmp_path / "two.onnx"), save_as_external_data=True, location="two.bin", size_threshold=0)
+    for name, place in (("m", "the restored model"), ("two", "the restored file 'two.bin'")):
+        assert tt("compress", f"{name}.onnx", "-o", "good.tt", "--lossless").status == 0
+        found = tt("verify", "good.tt")
+        assert found.status == 0 and "the original restored byte for byte" in found.stdout, found
+        assert report_of(tt("verify", "good.tt", "--json"))["exact"]
+        before = sorted(path.name for path in tmp_path.iterdir())
+        # Every hash of the container is right, but the last source is another.
+        file = tt_file.TtFile((tmp_path / "good.tt").read_bytes())
+        last = len(file.json["source_bytes"])
+        file.hashes[last] = tt_file.sha(b"another file")
+        (tmp_path / "bad.tt").write_bytes(file.build())
+        expect_error(65, "corrupt", [place, "differs from the original"], "verify", "bad.tt")
+        expect_error(65, "corrupt", [place, "differs from the original"], "decompress", "bad.tt", "-o", "out.onnx")
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "bad.tt"])
+        (tmp_path / "bad.tt").unlink()

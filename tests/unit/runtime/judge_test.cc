@@ -168,8 +168,13 @@ TEST_CASE("graphs that only take one sample") {
     const std::uint64_t count = inputs[0].array.shape[0];
     return NamedArrays{{"y", floats({2, count, 2}, std::vector<double>(count * 4, 1))}};
   };
+  // Every sample beside all that run with it: the rows are those of the samples, but their length is not.
+  const Function crossed = [](const NamedArrays& inputs) {
+    const std::uint64_t count = inputs[0].array.shape[0];
+    return NamedArrays{{"y", floats({count, 4 * count}, std::vector<double>(count * count * 4, 1))}};
+  };
   const Samples data = samples({{"x", floats({5, 4}, noise(20, 4))}}, kRows.inputs);
-  for (const Function& function : {strict, flat, turned}) {
+  for (const Function& function : {strict, flat, turned, crossed}) {
     const Session original = session(kRows, function);
     const Judgement judgement = judge(original, original, data, options_of(Task::generic));
     CHECK(judgement.samples == 5);

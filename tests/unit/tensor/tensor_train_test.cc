@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <random>
 
 #include "base/error.h"
 #include "random_values.h"
@@ -64,6 +65,27 @@ TEST_CASE("the tolerance holds and the norm of the first core gives the error") 
   }
 }
 
+// In random shapes a matrix of the sweep is tall, wide or square.
+TEST_CASE("the error stays below the tails of the unfoldings for 1,000 random shapes and caps") {
+  std::mt19937 generator(8);
+  const auto draw = [&generator](std::uint64_t most) { return 1 + generator() % most; };
+  for (int run = 0; run < 1000; ++run) {
+    Modes modes(1 + draw(4));
+    for (std::uint64_t& mode : modes) mode = draw(6);
+    Modes caps(modes.size() - 1);
+    for (std::uint64_t& cap : caps) cap = draw(6);
+    CAPTURE(tensor::shape_text(modes));
+    CAPTURE(tensor::shape_text(caps));
+    const std::vector<float> values = random_values(product_of(modes), static_cast<unsigned>(run));
+    const std::vector<tensor::Spectrum> spectra = tensor::unfolding_spectra(values, modes);
+    double bound = 0;
+    for (std::size_t k = 0; k < caps.size(); ++k) bound += spectra[k].tail(caps[k]);
+    const tensor::TensorTrain train = tensor::tt_svd(values, modes, {caps, 0});
+    CHECK(tensor::squared_distance(values, full(train)) <=
+          bound * 1.0001 + 1e-10 * tensor::squared_norm(values));
+  }
+}
+
 TEST_CASE("rank caps hold, and the error stays below the tails of the unfoldings") {
   const Modes modes{6, 8, 5, 7};
   const std::vector<float> values = random_values(product_of(modes), 31);
@@ -76,6 +98,22 @@ TEST_CASE("rank caps hold, and the error stays below the tails of the unfoldings
   for (std::size_t k = 0; k < 3; ++k) bound += spectra[k].tail(caps[k]);
   CHECK(tensor::squared_distance(values, full(train)) <= bound * 1.0001);
   CHECK(tensor::core_elements(train.modes, train.ranks) == 6 * 3 + 3 * 8 * 9 + 9 * 5 * 4 + 4 * 7);
+}
+
+TEST_CASE("two modes at any rank are the best approximation, whichever side is larger") {
+  for (const Modes& modes :
+       {Modes{48, 48}, Modes{32, 32}, Modes{20, 64}, Modes{64, 20}, Modes{64, 32}, Modes{2, 2}}) {
+    const std::vector<float> values = low_rank_values(modes[0], modes[1], 3, 0.3f, 5);
+    const tensor::Spectrum spectrum = tensor::unfolding_spectra(values, modes)[0];
+    for (const std::uint64_t rank : {1u, 2u, 3u, 11u}) {
+      if (rank > spectrum.energy.size()) continue;
+      CAPTURE(tensor::shape_text(modes));
+      CAPTURE(rank);
+      const double error = relative(values, full(tensor::tt_svd(values, modes, {{rank}, 0})));
+      CHECK(error ==
+            doctest::Approx(std::sqrt(spectrum.tail(rank) / spectrum.total)).epsilon(1e-5).scale(1e-2));
+    }
+  }
 }
 
 TEST_CASE("degenerate tensors and wrong modes") {

@@ -101,14 +101,14 @@ double effective_rank(const InputInfo& input, const BinnedSum& sum);
 std::string warning_of(const InputInfo& input);
 
 // What is added to the diagonal of C, as parts of its mean, because samples show only some of what users will
-// feed. Directions that few rows happened to miss would take any error otherwise (measured: mnist_mlp_1024, 768
-// rows for 1,024 features, 286 KiB: 97.78 % without, 98.09 % with it).
+// feed. Directions that few rows happened to miss would take any error otherwise (measured: mnist_mlp_1024,
+// 768 rows for 1,024 features, 286 KiB: 97.78 % without, 98.09 % with it).
 inline constexpr double kShrinkage = 0.01;  // of a Gram
 inline constexpr double kFewRows = 0.02;    // times features / rows, at most 1
 inline constexpr double kUnseen = 0.5;      // of the counts of a table's rows: no samples look up all of them
 
-// C of a weight, regularised as above; `totals` gives the sums of an input (BinnedSum::totals). The identity, with the size of the
-// axis, where nothing is known; its `samples` is 0.
+// C of a weight, regularised as above; `totals` gives the sums of an input (BinnedSum::totals). The identity,
+// with the size of the axis, where nothing is known; its `samples` is 0.
 using InputTotals = std::function<std::vector<double>(std::size_t input)>;
 tensor::Metric metric_of(const CalibrationInfo& info, std::size_t weight, const InputTotals& totals);
 

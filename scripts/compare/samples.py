@@ -117,7 +117,11 @@ def samples(model, part, data):
     return {name: np.ascontiguousarray(array, kind if array.dtype.kind == "f" else None) for name, array in arrays.items()}
 
 
+def write(model, part, data, target):
+    np.savez(target, **samples(model, part, data))
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 5 or sys.argv[1] not in SAMPLES or sys.argv[2] not in SEEDS:
         sys.exit("usage: samples.py MODEL calibration|evaluation DATA_FOLDER OUT.npz; models: " + " ".join(SAMPLES))
-    np.savez(sys.argv[4], **samples(sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])))
+    write(sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4])

@@ -1,4 +1,4 @@
-"""Pictures with the statistics of photographs, drawn from a seed: occluding shapes of all sizes, shading, fine grain, digits."""
+"""Pictures with the statistics of photographs, drawn from a seed: few or many occluding shapes, patterns, shading, grain, digits."""
 import numpy as np
 
 
@@ -24,18 +24,28 @@ def shape_mask(rng, y, x):
     return np.maximum(np.abs(u), np.abs(v) / aspect) < 0.8 * radius
 
 
-def photograph(seed, height, width, shapes=150):
+def pattern(rng, y, x):
+    """Stripes, checks or nothing, -1..1."""
+    angle, period = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(4), np.log(60)))
+    along = 2 * np.pi / period * (x * np.cos(angle) + y * np.sin(angle))
+    across = 2 * np.pi / period * (y * np.cos(angle) - x * np.sin(angle))
+    return rng.choice([np.sin(along), np.sign(np.sin(along) * np.sin(across)), np.zeros_like(x)], p=[0.2, 0.1, 0.7])
+
+
+def photograph(seed, height, width):
     """float32 [3, height, width], 0..255."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     image = np.empty((3, height, width))
     image[:] = rng.uniform(40, 215, (3, 1, 1))
-    for _ in range(shapes):
+    image += rng.normal(0, 60) * y / height + rng.uniform(0, 50) * grain(rng, height, width)
+    colour, palette = rng.uniform(5, 60), rng.uniform(20, 235, 3)
+    for _ in range(int(np.exp(rng.uniform(0, np.log(120))))):
         mask = shape_mask(rng, y, x)
-        luminance, tint = rng.uniform(0, 255), rng.normal(0, 25, 3)
+        paint = 0.5 * palette + 0.5 * rng.uniform(0, 255) + rng.normal(0, colour, 3)
         shade = rng.normal(0, 40, 2) @ np.stack([y[mask] / height - 0.5, x[mask] / width - 0.5])
-        image[:, mask] = luminance + tint[:, None] + shade
-    image += rng.uniform(2, 14) * grain(rng, height, width)
+        image[:, mask] = paint[:, None] + shade + rng.uniform(0, 60) * pattern(rng, y[mask], x[mask])
+    image += rng.uniform(0, 14) * grain(rng, height, width)
     image += rng.normal(0, 2, image.shape)
     return np.clip(image, 0, 255).astype(np.float32)
 

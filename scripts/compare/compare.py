@@ -72,6 +72,7 @@ def compare(name, arguments, scratch):
     judge = functools.cache(lambda: quality.Judge(name, str(path), arguments.data))
     found = results.Results(arguments.results / "raw", name, judge)
     model = weights.Weights(path)
+    tables.note_size(arguments.results, name, model.fp32_bytes)
     for peer in arguments.peers:
         run_peer(found, peer, path, model, scratch)
     if arguments.tt:

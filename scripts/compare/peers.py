@@ -11,16 +11,21 @@ import nnc
 import weights
 
 QPS = range(-38, -6, 3)
-QPS_OF_LARGE = range(-35, -13, 3)
+QPS_OF_LARGE = range(-32, -16, 3)
 LARGE = 30_000_000
 NNCODEC = {
     "dependent": {"other": None},
-    "uniform": {"dependent": False, "other": None},
     "dependent, opt_qp": {"optimised": True, "other": None},
     "dependent, relative steps": {"relative": True, "other": None},
+    "uniform": {"dependent": False, "other": None},
     "dependent, fine vectors": {},
 }
 TOLERANCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+TOLERANCES_OF_LARGE = (0.1, 0.3)
+
+
+def tolerances(model):
+    return TOLERANCES_OF_LARGE if model.fp32_bytes > LARGE else TOLERANCES
 
 
 def qps(model):
@@ -69,7 +74,7 @@ def plain_svd(model):
         data = b"".join(array.astype("float16").tobytes() for array in parts.values())
         return model.skeleton + len(weights.xz(data)), model.with_arrays(whole({n: c[1] for n, c in coded.items()}))
 
-    yield [(f"relative error {tolerance}", functools.partial(make, tolerance)) for tolerance in TOLERANCES]
+    yield [(f"relative error {tolerance}", functools.partial(make, tolerance)) for tolerance in tolerances(model)]
 
 
 def svd_nncodec(model):
@@ -80,5 +85,5 @@ def svd_nncodec(model):
         size, decoded = nnc.round_trip(found[0], qp, other=None)
         return model.skeleton + size, model.with_arrays(found[1](dict(zip(found[0], decoded, strict=True))))
 
-    for tolerance in TOLERANCES:
+    for tolerance in tolerances(model):
         yield [(f"relative error {tolerance}, qp {qp}", functools.partial(make, tolerance, qp)) for qp in qps(model)[2:]]

@@ -42,7 +42,7 @@ def rounded_model(model, bits):
     """Matrices and kernels rounded, vectors in float16; the smaller of packed codes and xz."""
     raw, plain, packed, arrays = bytearray(), bytearray(), 0, {}
     for name, array in model.arrays.items():
-        if array.ndim > 1:
+        if not weights.is_vector(array):
             codes, scales, arrays[name] = rounded(array, model.axes.get(name, 0), bits)
             plain += codes.tobytes()
             packed += len(packed_bytes(codes, bits))
@@ -60,7 +60,7 @@ def matrix(array):
 
 def truncated(array, tolerance):
     """U S^1/2 and S^1/2 V^T of the smallest rank with that relative error, or None where they are no smaller than the array."""
-    if array.ndim < 2 or min(matrix(array).shape) < 4:
+    if weights.is_vector(array) or min(matrix(array).shape) < 4:
         return None
     u, s, vt = np.linalg.svd(matrix(array), full_matrices=False)
     left = np.sqrt(np.cumsum(s[::-1] ** 2)[::-1] / np.sum(s**2))

@@ -50,13 +50,13 @@ def run_peer(found, name, path, model, scratch):
     subject = path if PEERS[name].__module__ == "ort_peers" else model
     for sweep in PEERS[name](subject):
         usable = run_sweep(found, name, sweep, scratch)
-        if usable == 0 and name == "SVD + NNCodec" and "error" not in found.points[name, sweep[0][0]]:
+        if usable == 0 and name.startswith("SVD") and "error" not in found.points[name, sweep[0][0]]:
             return  # larger tolerances are worse still
 
 
 def run_tt(found, path, model, arguments, scratch):
     version = tt.version(arguments.tt)
-    budgets = arguments.budgets or [int(fraction * model.fp32_bytes) for fraction in tt.FRACTIONS]
+    budgets = sorted(arguments.budgets or [int(fraction * model.fp32_bytes) for fraction in tt.FRACTIONS], reverse=True)
     run_sweep(found, f"tt {version}", tt.sweep(arguments.tt, path, budgets, None), scratch)
     with tempfile.TemporaryDirectory() as folder:
         data, target = pathlib.Path(folder) / "samples.npz", pathlib.Path(folder) / "calibration.ttcal"

@@ -2,6 +2,8 @@
 import json
 import math
 
+END = 1.05
+
 
 def points_of(path):
     """{program: [point]} of one file of results; of tt only the version that ran last."""
@@ -46,10 +48,10 @@ def bytes_at(curve, loss, steps=False):
 
 
 def loss_at(curve, size):
-    """The loss at this size, None where all points are larger; beyond the largest point its loss."""
+    """The loss at this size, None where no point is as small, or where the curve ends long before it."""
     smaller = [point for point in curve if point[0] <= size]
     larger = [point for point in curve if point[0] > size]
-    if not smaller:
+    if not smaller or size > END * curve[-1][0]:
         return None
     if not larger or larger[0][1] <= 0 or smaller[-1][1] <= 0:
         return smaller[-1][1]

@@ -1,10 +1,12 @@
 """NNCodec (Fraunhofer HHI, ISO/IEC 15938-17) without PyTorch: only its codec is imported."""
-import os
 import contextlib
+import os
 import sys
 import types
 
 import numpy as np
+
+import weights
 
 
 def import_codec():
@@ -28,10 +30,11 @@ def relative_qps(arrays, qp):
 
 def round_trip(arrays, qp, dependent=True, rdo=0, optimised=False, relative=False, other=-75):
     """(bytes of the bit stream, decoded arrays). `other` is the qp of vectors, None: four times finer than the matrices."""
-    nnc = import_codec()
-    arrays = {f"t{i}": np.ascontiguousarray(array) for i, array in enumerate(arrays.values())}
+    nnc, shapes = import_codec(), [array.shape for array in arrays.values()]
+    arrays = {f"t{i}": np.ascontiguousarray(array.ravel() if weights.is_vector(array) else array)
+              for i, array in enumerate(arrays.values())}
     with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
         stream = nnc.compress(dict(arrays), bitstream_path=None, qp=qp, nonweight_qp=other, use_dq=dependent, lambda_scale=rdo,
                               opt_qp=optimised, qp_per_tensor=relative_qps(arrays, qp) if relative else None, return_bitstream=True)
         decoded = nnc.decompress(bytearray(stream))
-    return len(stream), [decoded[name].reshape(arrays[name].shape) for name in arrays]
+    return len(stream), [decoded[name].reshape(shape) for name, shape in zip(arrays, shapes, strict=True)]

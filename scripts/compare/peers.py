@@ -67,23 +67,30 @@ def general_compression(model):
     yield [("lossless", lossless), ("float16", half)]
 
 
+@functools.lru_cache(maxsize=1)
+def must_factor(model, tolerance):
+    found = coders.factored(model, tolerance)
+    if found is None:
+        raise ValueError("no weight is smaller as two factors")
+    return found
+
+
 def plain_svd(model):
     def make(tolerance):
-        parts, whole = coders.factored(model, tolerance) or (model.arrays, dict)
+        parts, whole = must_factor(model, tolerance)
         coded = {name: coders.as_float16(array) for name, array in parts.items()}
         data = b"".join(array.astype("float16").tobytes() for array in parts.values())
         return model.skeleton + len(weights.xz(data)), model.with_arrays(whole({n: c[1] for n, c in coded.items()}))
 
-    yield [(f"relative error {tolerance}", functools.partial(make, tolerance)) for tolerance in tolerances(model)]
+    for tolerance in tolerances(model):
+        yield [(f"relative error {tolerance}", functools.partial(make, tolerance))]
 
 
 def svd_nncodec(model):
     def make(tolerance, qp):
-        found = coders.factored(model, tolerance)
-        if found is None:
-            raise ValueError("no weight is smaller as two factors")
-        size, decoded = nnc.round_trip(found[0], qp, other=None)
-        return model.skeleton + size, model.with_arrays(found[1](dict(zip(found[0], decoded, strict=True))))
+        parts, whole = must_factor(model, tolerance)
+        size, decoded = nnc.round_trip(parts, qp, other=None)
+        return model.skeleton + size, model.with_arrays(whole(dict(zip(parts, decoded, strict=True))))
 
     for tolerance in tolerances(model):
         yield [(f"relative error {tolerance}, qp {qp}", functools.partial(make, tolerance, qp)) for qp in qps(model)[2:]]

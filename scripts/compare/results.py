@@ -1,7 +1,11 @@
 """Finished measurements, a JSON object a line and a file a model: what is there is not measured again."""
 import json
 import math
+import re
 import time
+
+# Paths of this machine are nobody else's business.
+FOLDERS = re.compile(r"/[^\s']*/")
 
 
 class Results:
@@ -22,7 +26,8 @@ class Results:
                 scratch.write_bytes(model)
                 point |= {"bytes": size} | self.judge().judge(str(scratch))
             except Exception as error:  # whatever a peer raises is its result
-                point["error"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                message = f"{type(error).__name__}: {error}".splitlines()[0]
+                point["error"] = FOLDERS.sub("", message)[:200]
             point = {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in point.items()}
             self.add(point | {"seconds": round(time.monotonic() - start, 1)})
         return self.points[key]

@@ -50,6 +50,11 @@ def channel_axis(node, place, dimensions):
     return CHANNEL_AXIS.get(node.op_type, 0)
 
 
+def is_vector(array):
+    """Biases, norms, normalisers: also those with a shape such as [1, 96] or [64, 1, 1]."""
+    return array.size == max(array.shape)
+
+
 class Weights:
     """arrays: {name: float32}, axes: {name: axis of the channels}, skeleton: compressed size of the rest of the file."""
 

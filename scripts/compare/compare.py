@@ -1,7 +1,6 @@
 """Compares tt with its peers at equal quality and at equal size; see docs/benchmarks/peers/README.md."""
 import argparse
 import functools
-import os
 import pathlib
 import sys
 import tempfile
@@ -117,5 +116,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
     main()

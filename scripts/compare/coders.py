@@ -58,24 +58,31 @@ def matrix(array):
     return array.reshape(len(array), -1)
 
 
-def truncated(array, tolerance):
-    """U S^1/2 and S^1/2 V^T of the smallest rank with that relative error, or None where they are no smaller than the array."""
+def rank_of(singular, kind, limit):
+    """The smallest rank with that relative error, or the rank itself."""
+    if kind == "rank":
+        return limit
+    left = np.sqrt(np.cumsum(singular[::-1] ** 2)[::-1] / np.sum(singular**2))
+    return max(1, int(np.count_nonzero(left > limit)))
+
+
+def truncated(array, kind, limit):
+    """U S^1/2 and S^1/2 V^T, or None where they are no smaller than the array."""
     if weights.is_vector(array) or min(matrix(array).shape) < 4:
         return None
     u, s, vt = np.linalg.svd(matrix(array), full_matrices=False)
-    left = np.sqrt(np.cumsum(s[::-1] ** 2)[::-1] / np.sum(s**2))
-    rank = max(1, int(np.count_nonzero(left > tolerance)))
+    rank = rank_of(s, kind, limit)
     if rank * sum(matrix(array).shape) >= array.size:
         return None
     root = np.sqrt(s[:rank])
     return (u[:, :rank] * root).astype(np.float32), (root[:, None] * vt[:rank]).astype(np.float32)
 
 
-def factored(model, tolerance):
+def factored(model, kind, limit):
     """({name: array or factor}, a function that turns decoded ones back), None where no weight was factored."""
     parts, pairs = {}, set()
     for name, array in model.arrays.items():
-        factors = truncated(array, tolerance)
+        factors = truncated(array, kind, limit)
         if factors is None:
             parts[name] = array
         else:

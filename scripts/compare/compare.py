@@ -17,11 +17,11 @@ import weights
 PEERS = {
     "NNCodec": peers.nncodec,
     "RTN + xz": peers.rounding,
-    "xz, zstd": peers.general_compression,
-    "SVD": peers.plain_svd,
-    "SVD + NNCodec": peers.svd_nncodec,
+    "xz or zstd": peers.general_compression,
     "onnxruntime dynamic": ort_peers.ort_dynamic,
     "onnxruntime MatMulNBits": ort_peers.ort_blocks,
+    "SVD": peers.plain_svd,
+    "SVD + NNCodec": peers.svd_nncodec,
 }
 # A sweep ends where the outputs have this relative error: nobody uses such a model.
 USELESS = 0.6
@@ -38,19 +38,14 @@ def useless(point):
 
 
 def run_sweep(found, peer, sweep, scratch):
-    """The number of usable points."""
-    for i, (settings, make) in enumerate(sweep):
+    for settings, make in sweep:
         if useless(found.get(peer, settings, make, scratch)):
-            return i
-    return len(sweep)
+            return
 
 
-def run_peer(found, name, path, model, scratch):
-    subject = path if PEERS[name].__module__ == "ort_peers" else model
-    for sweep in PEERS[name](subject):
-        usable = run_sweep(found, name, sweep, scratch)
-        if usable == 0 and name.startswith("SVD") and "error" not in found.points[name, sweep[0][0]]:
-            return  # larger tolerances are worse still
+def run_peer(found, name, subject, qp_step, scratch):
+    for sweep in PEERS[name](subject, qp_step):
+        run_sweep(found, name, sweep, scratch)
 
 
 def run_tt(found, path, model, arguments, scratch):
@@ -73,7 +68,7 @@ def compare(name, arguments, scratch):
     model = weights.Weights(path)
     tables.note_size(arguments.results, name, model.fp32_bytes)
     for peer in arguments.peers:
-        run_peer(found, peer, path, model, scratch)
+        run_peer(found, peer, path if PEERS[peer].__module__ == "ort_peers" else model, arguments.qp_step, scratch)
     if arguments.tt:
         run_tt(found, path, model, arguments, scratch)
 
@@ -95,6 +90,7 @@ def parse():
     parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("docs/benchmarks/peers"), help="folder of the results")
     parser.add_argument("--only", default="", metavar="MODEL,...", help=", ".join(samples.SAMPLES))
     parser.add_argument("--peers", default=None, metavar="PEER,...", help=", ".join(PEERS) + "; '' for none")
+    parser.add_argument("--qp-step", type=int, default=3, help="of NNCodec, in quarters of a power of 2")
     parser.add_argument("--budgets", default="", metavar="BYTES,...", help="target sizes of tt")
     parser.add_argument("--tt", type=pathlib.Path, help="the program; without it only peers run")
     parser.add_argument("--tables-only", action="store_true", help="measure nothing")

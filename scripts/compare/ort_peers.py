@@ -39,7 +39,7 @@ def blocks(path, bits, size, symmetric, as_xz):
     return len(weights.xz(data)) if as_xz else len(data), data
 
 
-def ort_dynamic(path):
+def ort_dynamic(path, _):
     for as_xz in (False, True):
         for per_channel in (False, True):
             for signed in (True, False):
@@ -47,7 +47,7 @@ def ort_dynamic(path):
                 yield [(settings, functools.partial(dynamic, path, per_channel, signed, as_xz))]
 
 
-def ort_blocks(path):
+def ort_blocks(path, _):
     for as_xz in (False, True):
         for bits in (8, 4):
             for size in BLOCKS:

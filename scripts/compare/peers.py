@@ -10,8 +10,7 @@ import coders
 import nnc
 import weights
 
-QPS = range(-38, -6, 3)
-QPS_OF_LARGE = range(-32, -16, 3)
+QPS, QPS_OF_LARGE, QPS_OF_FACTORS = (-38, -6), (-32, -16), (-32, -6)
 LARGE = 30_000_000
 NNCODEC = {
     "dependent": {"other": None},
@@ -20,19 +19,19 @@ NNCODEC = {
     "uniform": {"dependent": False, "other": None},
     "dependent, fine vectors": {},
 }
-TOLERANCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-TOLERANCES_OF_LARGE = (0.1, 0.3)
+LIMITS = [("relative error", error) for error in (0.1, 0.2, 0.3, 0.4, 0.5)] + [("rank", rank) for rank in (256, 128, 64, 32, 16, 8)]
+LIMITS_OF_LARGE = [("relative error", 0.3), ("rank", 128)]
 
 
-def tolerances(model):
-    return TOLERANCES_OF_LARGE if model.fp32_bytes > LARGE else TOLERANCES
+def limits(model):
+    return LIMITS_OF_LARGE if model.fp32_bytes > LARGE else LIMITS
 
 
-def qps(model):
-    return QPS_OF_LARGE if model.fp32_bytes > LARGE else QPS
+def qps(model, ordinary, step):
+    return range(*(QPS_OF_LARGE if model.fp32_bytes > LARGE else ordinary), step)
 
 
-def nncodec(model):
+def nncodec(model, qp_step):
     def make(qp, options):
         size, decoded = nnc.round_trip(model.arrays, qp, **options)
         return model.skeleton + size, model.with_arrays(dict(zip(model.arrays, decoded, strict=True)))
@@ -40,10 +39,10 @@ def nncodec(model):
     for name, options in NNCODEC.items():
         if model.fp32_bytes > LARGE and name == "dependent, fine vectors":
             continue
-        yield [(f"{name}, qp {qp}", functools.partial(make, qp, options)) for qp in qps(model)]
+        yield [(f"{name}, qp {qp}", functools.partial(make, qp, options)) for qp in qps(model, QPS, qp_step)]
 
 
-def rounding(model):
+def rounding(model, _):
     def make(bits):
         size, arrays = coders.rounded_model(model, bits)
         return model.skeleton + size, model.with_arrays(arrays)
@@ -51,7 +50,7 @@ def rounding(model):
     yield [(f"{bits} bits", functools.partial(make, bits)) for bits in range(8, 1, -1)]
 
 
-def general_compression(model):
+def general_compression(model, _):
     """Without loss, and as float16: the better of xz -9 and zstd -19."""
     def shrink(data):
         return min(len(weights.xz(data)), len(zstandard.compress(data, 19)))
@@ -68,29 +67,29 @@ def general_compression(model):
 
 
 @functools.lru_cache(maxsize=1)
-def must_factor(model, tolerance):
-    found = coders.factored(model, tolerance)
+def must_factor(model, kind, limit):
+    found = coders.factored(model, kind, limit)
     if found is None:
         raise ValueError("no weight is smaller as two factors")
     return found
 
 
-def plain_svd(model):
-    def make(tolerance):
-        parts, whole = must_factor(model, tolerance)
+def plain_svd(model, _):
+    def make(kind, limit):
+        parts, whole = must_factor(model, kind, limit)
         coded = {name: coders.as_float16(array) for name, array in parts.items()}
         data = b"".join(array.astype("float16").tobytes() for array in parts.values())
         return model.skeleton + len(weights.xz(data)), model.with_arrays(whole({n: c[1] for n, c in coded.items()}))
 
-    for tolerance in tolerances(model):
-        yield [(f"relative error {tolerance}", functools.partial(make, tolerance))]
+    for kind, limit in limits(model):
+        yield [(f"{kind} {limit}", functools.partial(make, kind, limit))]
 
 
-def svd_nncodec(model):
-    def make(tolerance, qp):
-        parts, whole = must_factor(model, tolerance)
+def svd_nncodec(model, qp_step):
+    def make(kind, limit, qp):
+        parts, whole = must_factor(model, kind, limit)
         size, decoded = nnc.round_trip(parts, qp, other=None)
         return model.skeleton + size, model.with_arrays(whole(dict(zip(parts, decoded, strict=True))))
 
-    for tolerance in tolerances(model):
-        yield [(f"relative error {tolerance}, qp {qp}", functools.partial(make, tolerance, qp)) for qp in qps(model)[2:]]
+    for kind, limit in limits(model):
+        yield [(f"{kind} {limit}, qp {qp}", functools.partial(make, kind, limit, qp)) for qp in qps(model, QPS_OF_FACTORS, qp_step)]

@@ -1,5 +1,6 @@
 """The quantisers of onnxruntime. Sizes are those of the file, as it is and after xz."""
 import functools
+import logging
 import pathlib
 import tempfile
 
@@ -8,6 +9,8 @@ import onnx
 import weights
 
 BLOCKS = (32, 64, 128)
+# The quantisers warn about every model.
+logging.disable(logging.WARNING)
 
 
 def quantized_file(path, quantize):

@@ -2,6 +2,7 @@
 import argparse
 import functools
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -106,6 +107,8 @@ def main():
     arguments = parse()
     if not arguments.tables_only:
         with tempfile.TemporaryDirectory(prefix="compare-peers-") as folder:
+            if arguments.tt:
+                arguments.tt = pathlib.Path(shutil.copy2(arguments.tt, folder))  # a build may replace it meanwhile
             for name in arguments.only:
                 compare(name, arguments, pathlib.Path(folder) / "candidate.onnx")
     tables.write(arguments.results)

@@ -10,7 +10,7 @@ import coders
 import nnc
 import weights
 
-QPS, QPS_OF_LARGE, QPS_OF_FACTORS = (-38, -6), (-32, -16), (-32, -6)
+QPS, QPS_OF_LARGE, QPS_OF_FACTORS = (-50, -6), (-38, -16), (-32, -6)
 LARGE = 30_000_000
 NNCODEC = {
     "dependent": {"other": None},

@@ -22,8 +22,8 @@ def best(values):
     return (min(found)[1], min(found)[0]) if found else (None, None)
 
 
-def row(label, values, show, ratios):
-    """`ratios` collects tt / best peer, for the medians."""
+def row(label, values, show, ratios, bounds=()):
+    """`ratios` collects tt / best peer, for the medians. `bounds`: whose value is only an upper bound."""
     name, peer = best(values)
     cells = [label, f"{show(peer)} ({name})" if name else "none"]
     for own in OWN:
@@ -32,12 +32,13 @@ def row(label, values, show, ratios):
             cells += [show(value) if value is not None else "-", "-"]
         else:
             ratios.setdefault(own, []).append(value / peer)
-            cells += [show(value), f"{value / peer:.2f}"]
+            bound = "<= " if own in bounds else ""
+            cells += [bound + show(value), f"{bound}{value / peer:.2f}"]
     return "| " + " | ".join(cells) + " |\n"
 
 
 def kib(size):
-    return f"{size / 1024:,.0f} KiB" if size < 10 * 2**20 else f"{size / 1e6:.2f} MB"
+    return f"{size / 1024:,.0f} KiB" if size < 5e6 else f"{size / 1e6:.2f} MB"
 
 
 def medians(ratios):
@@ -49,8 +50,10 @@ def by_quality(programs, model, measure, targets, ratios):
     steps = measure == "loss" and model == "mnist_mlp_1024"
     lines = ""
     for label, target in targets:
-        values = {name: curves.bytes_at(curves.front(points, measure), target, steps) for name, points in programs.items()}
-        lines += row(f"{model}, {label}", values, kib, ratios)
+        fronts = {name: curves.front(points, measure) for name, points in programs.items()}
+        values = {name: curves.bytes_at(front, target, steps) for name, front in fronts.items()}
+        bounds = {name for name, front in fronts.items() if front and front[0][1] <= target}
+        lines += row(f"{model}, {label}", values, kib, ratios, bounds)
     return lines
 
 

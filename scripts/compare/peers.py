@@ -19,7 +19,7 @@ NNCODEC = {
     "uniform": {"dependent": False, "other": None},
     "dependent, fine vectors": {},
 }
-LIMITS = [("relative error", error) for error in (0.1, 0.2, 0.3, 0.4, 0.5)] + [("rank", rank) for rank in (256, 128, 64, 32, 16, 8)]
+LIMITS = [("relative error", error) for error in (0.1, 0.2, 0.3, 0.4, 0.5)] + [("rank", rank) for rank in (256, 128, 96, 64, 48, 32, 16, 8)]
 LIMITS_OF_LARGE = [("relative error", 0.3), ("rank", 128)]
 
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "pipeline/compress_job.h"
 #include "pipeline/file_hash.h"
+#include "pipeline/fold_model.h"
 #include "pipeline/plan_file.h"
 
 namespace tt::pipeline {
@@ -92,17 +93,17 @@ class Outputs {
     if (!options.rollback.empty()) rollback_ = base::OutputFile::create(options.rollback);
   }
 
-  void write(const CompressJob& job, const model::Model& model, const CompressOptions& options,
+  void write(const CompressJob& job, const model::Model& original, const CompressOptions& options,
              base::Progress& progress, CompressReport& report) {
     if (!out_) return;
     job.write(*out_);
     report.output_sha256 = sha256_of(*out_);
     if (rollback_) {
-      CompressJob lossless(model, options, true, progress);
+      CompressJob lossless(original, original, options, true, progress);
       lossless.fit(UINT64_MAX);
       lossless.write(*rollback_);
     }
-    for (const model::SourceFile& source : model.files()) source.file.check_unchanged();
+    for (const model::SourceFile& source : original.files()) source.file.check_unchanged();
   }
 
   void publish() {
@@ -119,27 +120,29 @@ class Outputs {
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   check_limit_options(options.limits);
-  const model::Model model = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
-  check_paths(options, model);
+  const model::Model original = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
+  check_paths(options, original);
 
   CompressReport report;
   report.input = options.input;
   report.output = options.dry_run ? "" : options.output;
-  report.bytes_in = model.bytes();
-  report.input_sha256 = base::hex(base::sha256_file(model.files()[0].file));
+  report.bytes_in = original.bytes();
+  report.input_sha256 = base::hex(base::sha256_file(original.files()[0].file));
   report.seed = options.seed;
-  const std::uint64_t goal = options.lossless ? UINT64_MAX : size_goal(options, model.bytes());
+  const std::uint64_t goal = options.lossless ? UINT64_MAX : size_goal(options, original.bytes());
   report.budget_bytes = goal == UINT64_MAX ? 0 : goal;
 
   Outputs outputs(options);
-  CompressJob job(model, options, options.lossless, progress);
+  const std::optional<model::Model> folded = fold_model(original, options, report.folded);
+  const model::Model& model = folded ? *folded : original;
+  CompressJob job(model, original, options, options.lossless, progress);
   const FittedPlan& fitted = job.fit(goal);
   report.quality = job.quality();
   report.warnings = warnings_of(job, model, options);
   describe(fitted, job, report);
   name_missed_wishes(options, report);
   if (!options.plan_out.empty()) write_plan_file(options.plan_out, fitted);
-  outputs.write(job, model, options, progress, report);
+  outputs.write(job, original, options, progress, report);
   outputs.publish();
 
   report.peak_rss_bytes = base::peak_rss_bytes();

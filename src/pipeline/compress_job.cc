@@ -39,9 +39,10 @@ std::string obstacle(tensor::ValueRange range) {
 
 }  // namespace
 
-CompressJob::CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
-                         base::Progress& progress)
+CompressJob::CompressJob(const model::Model& model, const model::Model& original,
+                         const CompressOptions& options, bool lossless, base::Progress& progress)
     : model_(model),
+      original_(original),
       options_(options),
       lossless_(lossless),
       progress_(progress),
@@ -50,7 +51,7 @@ CompressJob::CompressJob(const model::Model& model, const CompressOptions& optio
   tensor::check_address_space(threads_);
   // First of all: what is wrong with the samples is found before the work.
   if (!lossless && options.limits.any() && options.limits.has_samples())
-    check_.emplace(model, options.limits, threads_);
+    check_.emplace(original, model, options.limits, threads_);
   if (!lossless && !options.plan_in.empty()) apply_plan_file(options.plan_in, model, selection_);
   const model::Skeleton skeleton = skeleton_of(model, lossless);
   keep_varints_exact(skeleton, selection_.options);
@@ -62,7 +63,7 @@ container::Manifest CompressJob::manifest(const model::Skeleton& skeleton) const
   manifest.tool_version = TT_VERSION;
   manifest.source_format = model_.format();
   manifest.exact = lossless_;
-  for (const model::SourceFile& source : model_.files())
+  for (const model::SourceFile& source : original_.files())
     manifest.sources.push_back({source.location, source.file.size(), base::sha256_file(source.file)});
   manifest.files = skeleton.files;
   manifest.seed = options_.seed;
@@ -97,14 +98,14 @@ const FittedPlan& CompressJob::fit(std::uint64_t goal) {
   else if (goal == UINT64_MAX)
     fitted_ = fit_plan(plan::best_plan(curves_), *writer_, *encoder_, progress_);
   else
-    fitted_ = fit_to_size(curves_, *writer_, *encoder_, goal, model_.bytes(), progress_);
-  if (fitted_.size.total >= model_.bytes())
-    throw_unreachable(model_.bytes() - 1, fitted_.size.total, model_.bytes());
+    fitted_ = fit_to_size(curves_, *writer_, *encoder_, goal, original_.bytes(), progress_);
+  if (fitted_.size.total >= original_.bytes())
+    throw_unreachable(original_.bytes() - 1, fitted_.size.total, original_.bytes());
   return fitted_;
 }
 
 void CompressJob::fit_limits(std::uint64_t goal) {
-  const Workshop shop{curves_, *writer_, *encoder_, progress_, model_.bytes()};
+  const Workshop shop{curves_, *writer_, *encoder_, progress_, original_.bytes()};
   QualityFit fit = check_ ? fit_to_quality(
                                 shop,
                                 [this](const std::vector<const container::EncodedWeight*>& weights) {

@@ -110,13 +110,14 @@ KeptLimit drop_limit(double limit, const Judgement& judgement) {
 }  // namespace
 
 struct QualityCheck::State {
-  State(const model::Model& model, const QualityLimits& wished, unsigned worker_threads)
-      : original(with_graph(model)),
+  State(const model::Model& original, const model::Model& compressed, const QualityLimits& wished,
+        unsigned worker_threads)
+      : model(with_graph(compressed)),
         limits(wished),
         threads(worker_threads),
-        outputs(outputs_to_tap(model, wished)),
-        unseen(wished.max_error || wished.min_quality ? count_unseen(model) : 0),
-        session(runtime::Session::open(runtime::tapped_model(model, outputs),
+        outputs(outputs_to_tap(compressed, wished)),
+        unseen(wished.max_error || wished.min_quality ? count_unseen(compressed) : 0),
+        session(runtime::Session::open(runtime::tapped_model(original, outputs),
                                        {.threads = kRuntimeThreads, .isolate = {}})),
         samples(open_samples(wished, session.inputs())) {
     if (!limits.labels.empty()) labels.emplace(runtime::Labels::open(limits.labels));
@@ -124,7 +125,7 @@ struct QualityCheck::State {
                   judge_options(limits, original, session, samples.size(), labels ? &*labels : nullptr));
   }
 
-  const model::Model& original;
+  const model::Model& model;
   const QualityLimits limits;
   unsigned threads;
   std::vector<std::string> outputs;
@@ -135,8 +136,9 @@ struct QualityCheck::State {
   std::optional<runtime::Judge> judge;
 };
 
-QualityCheck::QualityCheck(const model::Model& original, const QualityLimits& limits, unsigned threads)
-    : state_(std::make_unique<State>(original, limits, threads)) {}
+QualityCheck::QualityCheck(const model::Model& original, const model::Model& model,
+                           const QualityLimits& limits, unsigned threads)
+    : state_(std::make_unique<State>(original, model, limits, threads)) {}
 QualityCheck::~QualityCheck() = default;
 QualityCheck::QualityCheck(QualityCheck&&) noexcept = default;
 
@@ -148,7 +150,7 @@ Quality QualityCheck::measure(const std::vector<const container::EncodedWeight*>
                               base::Progress& progress) const {
   const QualityLimits& limits = state_->limits;
   const runtime::Session candidate =
-      runtime::Session::open(decoded_model(state_->original, weights, state_->outputs, state_->threads),
+      runtime::Session::open(decoded_model(state_->model, weights, state_->outputs, state_->threads),
                              {.threads = kRuntimeThreads, .isolate = {}});
   const Judgement judgement = state_->judge->judge(candidate, progress);
   Quality quality;

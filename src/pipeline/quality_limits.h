@@ -58,10 +58,12 @@ Quality weight_quality(double max_error, const std::vector<const container::Enco
 
 class QualityCheck {
  public:
-  // Opens and checks the samples and runs the original on the first of them. `original` must outlive it.
+  // Opens and checks the samples and runs the original on the first of them. The weights to measure are those
+  // of `model`, which gives the same values as `original` (folded) or is it; both must outlive the check.
   // Errors: usage; not_found; bad_data: samples or labels that do not fit the model or each other, fewer than
   // kMinHeldOut; those of runtime.
-  QualityCheck(const model::Model& original, const QualityLimits& limits, unsigned threads);
+  QualityCheck(const model::Model& original, const model::Model& model, const QualityLimits& limits,
+               unsigned threads);
   ~QualityCheck();
   QualityCheck(QualityCheck&&) noexcept;
 

@@ -13,13 +13,13 @@ std::vector<std::int64_t> dims_of(const onnx::ModelProto& proto, const std::stri
 }
 using Shape = std::vector<std::int64_t>;
 
-// The graph uses what it gives once more, so that it is a weight.
+// A product with a weight that another node gives.
 struct Constants : FoldGraphBuilder {
   Constants() { node("MatMul", {"x", "c"}, {"y"}); }
   onnx::NodeProto* first(const std::string& op, std::initializer_list<std::string> inputs) {
     onnx::NodeProto* made = node(op, inputs, {"c"});
     graph().mutable_node()->SwapElements(0, graph().node_size() - 1);
-    return graph().mutable_node(0) == made ? made : graph().mutable_node(0);
+    return made;
   }
 };
 

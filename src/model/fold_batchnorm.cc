@@ -1,5 +1,7 @@
 #include "model/fold_batchnorm.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -147,7 +149,7 @@ class Fold {
     proto.clear_input();
     proto.add_input(graph_.onnx().names[x]);
     proto.add_input(graph_.onnx().names[spare_->name]);
-    graph_.set_proto(node_, std::move(proto));
+    graph_.set_proto(node_, proto);
   }
 
   // y' = W (s x + t) + b.

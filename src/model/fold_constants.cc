@@ -1,5 +1,7 @@
 #include "model/fold_constants.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <set>
 

@@ -1,4 +1,6 @@
 // Changes of a FoldGraph.
+#include <onnx/onnx_pb.h>
+
 #include "base/error.h"
 #include "model/fold_graph.h"
 #include "model/fold_values.h"
@@ -75,7 +77,7 @@ void FoldGraph::set_output(std::uint32_t node, NameId name) {
   wires_[output(node)].gone = true;
   changed.set_output(0, onnx_.names[name]);
   wires_[name].producer = node;
-  set_proto(node, std::move(changed));
+  set_proto(node, changed);
 }
 
 void FoldGraph::set_input(std::uint32_t node, std::uint32_t index, NameId name, std::uint32_t before) {
@@ -83,7 +85,7 @@ void FoldGraph::set_input(std::uint32_t node, std::uint32_t index, NameId name, 
   while (changed.input_size() <= static_cast<int>(index)) changed.add_input();
   changed.set_input(static_cast<int>(index), onnx_.names[name]);
   if (wires_[name].consumer == before) wires_[name].consumer = node;
-  set_proto(node, std::move(changed));
+  set_proto(node, changed);
 }
 
 }  // namespace tt::model

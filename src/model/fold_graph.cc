@@ -1,5 +1,7 @@
 #include "model/fold_graph.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -81,7 +83,7 @@ void FoldGraph::use(std::uint32_t n, NameId name) {
 
 std::string_view FoldGraph::op(std::uint32_t node) const {
   const auto found = protos_.find(node);
-  if (found != protos_.end()) return found->second.op_type();
+  if (found != protos_.end()) return found->second->op_type();
   return is_default_domain(onnx_.names[onnx_.nodes[node].domain]) ? onnx_.op(onnx_.nodes[node])
                                                                   : std::string_view();
 }
@@ -90,18 +92,18 @@ NameId FoldGraph::input(std::uint32_t node, std::uint32_t index) const {
   const auto found = protos_.find(node);
   if (found == protos_.end()) return onnx_.value(onnx_.nodes[node].inputs, index);
   const int i = static_cast<int>(index);
-  return i < found->second.input_size() ? onnx_.names.find(found->second.input(i)) : 0;
+  return i < found->second->input_size() ? onnx_.names.find(found->second->input(i)) : 0;
 }
 
 std::uint32_t FoldGraph::input_count(std::uint32_t node) const {
   const auto found = protos_.find(node);
   return found == protos_.end() ? onnx_.nodes[node].inputs.count
-                                : static_cast<std::uint32_t>(found->second.input_size());
+                                : static_cast<std::uint32_t>(found->second->input_size());
 }
 
 NameId FoldGraph::output(std::uint32_t node) const {
   const auto found = protos_.find(node);
-  if (found != protos_.end()) return onnx_.names.find(found->second.output(0));
+  if (found != protos_.end()) return onnx_.names.find(found->second->output(0));
   const List& outputs = onnx_.nodes[node].outputs;
   for (std::uint32_t i = 1; i < outputs.count; ++i)
     if (onnx_.value(outputs, i) != 0) return 0;
@@ -114,7 +116,7 @@ std::size_t FoldGraph::position(std::uint32_t node) const {
 
 std::optional<onnx::NodeProto> FoldGraph::proto(std::uint32_t node) const {
   const auto found = protos_.find(node);
-  if (found != protos_.end()) return found->second;
+  if (found != protos_.end()) return *found->second;
   const FieldPlace& place = places_.nodes[position(node)];
   const std::uint64_t size = place.whole.end - place.body;
   if (size > kMaxFoldNode) return std::nullopt;
@@ -124,8 +126,8 @@ std::optional<onnx::NodeProto> FoldGraph::proto(std::uint32_t node) const {
   return proto;
 }
 
-void FoldGraph::set_proto(std::uint32_t node, onnx::NodeProto proto) {
-  protos_.insert_or_assign(node, std::move(proto));
+void FoldGraph::set_proto(std::uint32_t node, const onnx::NodeProto& proto) {
+  protos_.insert_or_assign(node, std::make_shared<const onnx::NodeProto>(proto));
 }
 
 std::uint32_t FoldGraph::uses(NameId name) const {

@@ -3,11 +3,10 @@
 // as used there, even if it is another value of the same name.
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +16,10 @@
 #include "model/fold_places.h"
 #include "model/model_state.h"
 #include "tensor/dtype.h"
+
+namespace onnx {
+class NodeProto;
+}
 
 namespace tt::model {
 
@@ -61,7 +64,7 @@ class FoldGraph {
   // The node as it is now; nothing if it is larger than kMaxFoldNode or no proper message.
   std::optional<onnx::NodeProto> proto(std::uint32_t node) const;
   // The same outputs, other inputs of the same names: the uses must be right afterwards.
-  void set_proto(std::uint32_t node, onnx::NodeProto proto);
+  void set_proto(std::uint32_t node, const onnx::NodeProto& proto);
 
   // The node of the main graph that gives `name`, kNone if there is none or two.
   std::uint32_t producer(NameId name) const { return wires_[name].producer; }
@@ -124,7 +127,7 @@ class FoldGraph {
   std::vector<bool> gone_nodes_;      // by node
   std::vector<bool> shared_weights_;  // by weight: the payload of several tensors
   std::deque<FoldConstant> constants_;
-  std::map<std::uint32_t, onnx::NodeProto> protos_;  // by node, where it changed
+  std::map<std::uint32_t, std::shared_ptr<const onnx::NodeProto>> protos_;  // by node, where it changed
   std::uint64_t new_bytes_ = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "model/fold_layer.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <cmath>
 

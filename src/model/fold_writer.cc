@@ -1,5 +1,7 @@
 #include "model/fold_writer.h"
 
+#include <onnx/onnx_pb.h>
+
 namespace tt::model {
 
 namespace {
@@ -110,7 +112,7 @@ void FoldWriter::write_nodes() {
     } else if (graph_.gone_nodes_[n]) {
       replace(range, {});
     } else if (changed != graph_.protos_.end()) {
-      replace(range, field_of(onnx::GraphProto::kNodeFieldNumber, changed->second));
+      replace(range, field_of(onnx::GraphProto::kNodeFieldNumber, *changed->second));
     }
   }
 }

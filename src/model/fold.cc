@@ -18,7 +18,7 @@ Model open_folded(const Model& model, base::Bytes bytes) {
 void describe(const FoldGraph& graph, const Model& folded, FoldReport& report) {
   std::map<std::string_view, const FoldConstant*> changed;
   for (const FoldConstant& constant : graph.constants())
-    if (constant.payload) changed.emplace(graph.onnx().names[constant.name], &constant);
+    if (constant.payload) changed.emplace(graph.onnx().names[constant.written], &constant);
   for (const Weight& weight : folded.weights()) {
     const auto found = changed.find(weight.name);
     if (found == changed.end()) continue;
@@ -40,6 +40,7 @@ std::optional<Model> folded(const Model& model, FoldReport& report, const FoldOp
   fold_batch_normalizations(graph, result);
   report.left = result.left;
   if (result.constant_nodes + result.batch_normalizations == 0) return std::nullopt;
+  graph.restore_names();
   FoldWriter writer(graph);
   std::optional<base::Bytes> bytes = writer.write();
   if (!bytes) return std::nullopt;

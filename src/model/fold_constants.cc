@@ -298,9 +298,12 @@ bool fold_node(FoldGraph& graph, std::uint32_t node) {
   Evaluation evaluation(graph, node);
   std::optional<Result> result = evaluation.run();
   if (!result) return false;
-  const std::string original = evaluation.operand(result->weight).made.original;
+  const FoldConstant& from = evaluation.operand(result->weight);
+  const std::string original = from.made.original;
+  const NameId origin = graph.op(node) == "Concat" ? 0 : from.origin;  // one part is not the whole
   FoldConstant& made =
       graph.replace_by_constant(node, result->dtype, result->shape, std::move(result->payload));
+  made.origin = origin;
   made.made.original = original;
   made.made.constant_nodes = true;
   for (std::uint32_t i = 0; i < graph.input_count(node); ++i) graph.release(graph.input(node, i));

@@ -40,12 +40,25 @@ void FoldGraph::set_values(FoldConstant& constant, tensor::DType dtype, tensor::
 FoldConstant& FoldGraph::replace_by_constant(std::uint32_t node, tensor::DType dtype, tensor::Shape shape,
                                              base::Bytes payload) {
   FoldConstant constant;
-  constant.name = output(node);
+  constant.name = constant.written = output(node);
   wires_[constant.name].constant = static_cast<std::uint32_t>(constants_.size());
   constants_.push_back(std::move(constant));
   set_values(constants_.back(), dtype, std::move(shape), std::move(payload));
   gone_nodes_[node] = true;
   return constants_.back();
+}
+
+void FoldGraph::restore_names() {
+  for (FoldConstant& constant : constants_) {
+    if (constant.tensor != kNone || !constant.payload || !wires_[constant.origin].gone) continue;
+    const std::uint32_t user = consumer(constant.name);
+    std::optional<onnx::NodeProto> changed = user == kNone ? std::nullopt : proto(user);
+    if (!changed) continue;
+    for (std::string& input : *changed->mutable_input())
+      if (input == onnx_.names[constant.name]) input = onnx_.names[constant.origin];
+    constant.written = constant.origin;
+    set_proto(user, *changed);
+  }
 }
 
 void FoldGraph::release(NameId name) {

@@ -156,7 +156,7 @@ FoldConstant* FoldGraph::add_constant(NameId name) {
   const std::optional<tensor::DType> dtype = weight_dtype(info.data_type);
   if (!dtype || !info.whole || element_count(onnx_, info) == 0) return nullptr;
   FoldConstant constant;
-  constant.name = name;
+  constant.name = constant.written = constant.origin = name;
   constant.tensor = wire.tensor;
   constant.dtype = *dtype;
   constant.shape = info.dims;

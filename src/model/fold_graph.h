@@ -33,6 +33,8 @@ inline constexpr std::uint64_t kFirstFreeInitializers = 4;
 // A float constant: an initializer, the value of a Constant node, or what folded nodes gave.
 struct FoldConstant {
   NameId name = 0;
+  NameId written = 0;            // the name in the new file
+  NameId origin = 0;             // of what a result of folded nodes is made of
   std::uint32_t tensor = kNone;  // of Onnx; kNone for results of folded nodes
   tensor::DType dtype = tensor::DType::f32;
   tensor::Shape shape;
@@ -92,6 +94,9 @@ class FoldGraph {
   // The node gives way to a constant of its output's name.
   FoldConstant& replace_by_constant(std::uint32_t node, tensor::DType dtype, tensor::Shape shape,
                                     base::Bytes payload);
+  // Results of folded nodes take the name of the constant that they are made of, where one node uses them and
+  // the name is free: users know weights by it. The last change.
+  void restore_names();
   // One use less; a constant without uses goes.
   void release(NameId name);
   void remove_node(std::uint32_t node);

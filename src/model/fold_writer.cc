@@ -63,13 +63,13 @@ void FoldWriter::replace(const Range& range, base::Bytes text) {
 
 base::Bytes FoldWriter::initializer(const FoldConstant& constant) const {
   onnx::TensorProto tensor;
-  fill(tensor, constant, graph_.onnx_.names[constant.name]);
+  fill(tensor, constant, graph_.onnx_.names[constant.written]);
   return field_of(onnx::GraphProto::kInitializerFieldNumber, tensor);
 }
 
 base::Bytes FoldWriter::constant_node(const FoldConstant& constant, const Node& node) const {
   onnx::NodeProto proto;
-  proto.add_output(graph_.onnx_.names[constant.name]);
+  proto.add_output(graph_.onnx_.names[constant.written]);
   proto.set_name(graph_.onnx_.names[node.name]);
   proto.set_op_type("Constant");
   onnx::AttributeProto* value = proto.add_attribute();
@@ -78,7 +78,7 @@ base::Bytes FoldWriter::constant_node(const FoldConstant& constant, const Node& 
   // The name that the walk gave the tensor: its own, or the output's.
   fill(*value->mutable_t(), constant,
        graph_.onnx_
-           .names[constant.tensor == kNone ? constant.name : graph_.onnx_.tensors[constant.tensor].name]);
+           .names[constant.tensor == kNone ? constant.written : graph_.onnx_.tensors[constant.tensor].name]);
   return field_of(onnx::GraphProto::kNodeFieldNumber, proto);
 }
 

@@ -18,6 +18,16 @@ bool is_default_domain(const std::string& domain) {
   return domain.empty() || domain == "ai.onnx";
 }
 
+// Fields that the first walk skipped may be malformed: such a model passes through as it is.
+FoldPlaces places_of(const Model::State& state) {
+  try {
+    return fold_places(state.files[0].file, state.onnx);
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::bad_data && error.kind() != base::ErrorKind::resource_limit) throw;
+  }
+  return {};  // opset 0: nothing is foldable
+}
+
 std::vector<bool> find_shared(const Model::State& state) {
   std::vector<bool> seen(state.weights.size(), false), shared(state.weights.size(), false);
   for (const std::uint32_t weight : state.of_tensor) {
@@ -34,7 +44,7 @@ FoldGraph::FoldGraph(const Model& model, const FoldOptions& options)
     : state_(model.state()),
       onnx_(state_.onnx),
       options_(options),
-      places_(fold_places(state_.files[0].file, onnx_)),
+      places_(places_of(state_)),
       wires_(onnx_.names.size()),
       gone_nodes_(onnx_.nodes.size(), false),
       shared_weights_(find_shared(state_)) {

@@ -400,6 +400,19 @@ TEST_CASE("what cannot be folded is left alone, and says why") {
   SUBCASE("quantization annotations") {
     b.graph().add_quantization_annotation()->set_tensor_name("w");
   }
+  SUBCASE("a declaration that is malformed") {
+    // TypeProto {tensor_type: a group's end}
+    b.graph().add_value_info()->set_name("named");
+    b.graph().mutable_value_info(0)->mutable_type()->mutable_tensor_type()->set_elem_type(1);
+    std::string text = b.proto.SerializeAsString();
+    const std::string type("\x12\x04\x0a\x02\x08\x01", 6);
+    const std::size_t at = text.find(type);
+    REQUIRE(at != std::string::npos);
+    text[at + 4] = '\x0b';
+    FoldReport report;
+    CHECK_FALSE(folded(open_text(text), report).has_value());
+    return;
+  }
   SUBCASE("training information") {
     b.proto.add_training_info();
   }

@@ -61,6 +61,7 @@ complete -c tt -n '__tt_is compress' -l plan -r -F -d 'use the encodings of a fi
 complete -c tt -n '__tt_is compress' -l seed -x -d 'recorded seed'
 complete -c tt -n '__tt_is compress' -l allow-symlinks -d 'follow links to external data'
 complete -c tt -n '__tt_is compress' -l fail-on-nan -d 'refuse NaN and infinity'
+complete -c tt -n '__tt_is compress' -l no-fold -d 'keep BatchNormalization and constant nodes'
 
 # decompress
 complete -c tt -n '__tt_is decompress' -s o -l output -r -F -d 'the model to write'

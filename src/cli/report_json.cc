@@ -143,12 +143,22 @@ Json choice_json(const std::optional<pipeline::PlanChoice>& choice) {
                          {"damage", choice->damage ? Json(*choice->damage) : Json()}});
 }
 
+Json folded_json(const model::FoldReport& folded) {
+  JsonObject left;
+  for (const auto& [reason, count] : folded.left) left.emplace_back(reason, Json(count));
+  return Json(JsonObject{{"batch_normalizations", Json(folded.batch_normalizations)},
+                         {"constant_nodes", Json(folded.constant_nodes)},
+                         {"dropped_inputs", texts_json(folded.dropped_inputs)},
+                         {"left", Json(std::move(left))}});
+}
+
 }  // namespace
 
 Json compress_json(const pipeline::CompressReport& report) {
   return Json(JsonObject{{"input", file_json(report.input, report.bytes_in, report.input_sha256)},
                          {"output", file_json(report.output, report.bytes_out, report.output_sha256)},
                          {"ratio", Json(report.ratio)},
+                         {"folded", folded_json(report.folded)},
                          {"budget_bytes", report.budget_bytes > 0 ? Json(report.budget_bytes) : Json()},
                          {"quality", quality_json(report.quality)},
                          {"calibrated", Json(report.calibrated)},

@@ -102,6 +102,16 @@ std::string choice_text(const pipeline::PlanChoice& choice) {
   return text + fmt::format("sensitivities to the power {}", choice.alpha);
 }
 
+// "folded 35 BatchNormalization nodes and 1 node of constants"
+std::string folded_text(const model::FoldReport& folded) {
+  std::string text;
+  if (folded.batch_normalizations > 0) text = plural(folded.batch_normalizations, "BatchNormalization node");
+  if (folded.constant_nodes > 0)
+    text +=
+        fmt::format("{}{} of constants", text.empty() ? "" : " and ", plural(folded.constant_nodes, "node"));
+  return "folded " + text;
+}
+
 }  // namespace
 
 std::string compress_text(const pipeline::CompressReport& report, bool verbose) {
@@ -117,6 +127,8 @@ std::string compress_text(const pipeline::CompressReport& report, bool verbose) 
                                                         static_cast<double>(report.budget_bytes));
   if (report.choice) text += "\n" + choice_text(*report.choice);
   if (report.quality) text += "\n" + kept_text(*report.quality);
+  if (report.folded.batch_normalizations + report.folded.constant_nodes > 0)
+    text += "\n" + folded_text(report.folded);
   return text + "\n" + stats_text(report.stats) + "; " + cost_text(report.seconds, report.peak_rss_bytes) +
          "\n";
 }

@@ -12,6 +12,7 @@
 #include "pipeline/calibrate.h"
 #include "pipeline/compress_job.h"
 #include "pipeline/file_hash.h"
+#include "pipeline/fold_model.h"
 #include "pipeline/plan_file.h"
 
 namespace tt::pipeline {
@@ -98,6 +99,7 @@ JobCalibration calibration_of(const model::Model& model, const CompressOptions& 
   how.seed = options.seed;
   how.threads = options.threads;
   return {std::make_shared<const runtime::Calibration>(load_or_calibrate(model, limits.calib, how, progress)),
+          {},
           is_calibration_file(limits.calib)};
 }
 
@@ -111,17 +113,17 @@ class Outputs {
     if (!options.rollback.empty()) rollback_ = base::OutputFile::create(options.rollback);
   }
 
-  void write(const CompressJob& job, const model::Model& model, const CompressOptions& options,
+  void write(const CompressJob& job, const model::Model& original, const CompressOptions& options,
              base::Progress& progress, CompressReport& report) {
     if (!out_) return;
     job.write(*out_);
     report.output_sha256 = sha256_of(*out_);
     if (rollback_) {
-      CompressJob lossless(model, options, true, {}, progress);
+      CompressJob lossless(original, original, options, true, {}, progress);
       lossless.fit(UINT64_MAX);
       lossless.write(*rollback_);
     }
-    for (const model::SourceFile& source : model.files()) source.file.check_unchanged();
+    for (const model::SourceFile& source : original.files()) source.file.check_unchanged();
   }
 
   void publish() {
@@ -138,22 +140,25 @@ class Outputs {
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   check_limit_options(options.limits);
-  const model::Model model = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
-  check_paths(options, model);
+  const model::Model original = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
+  check_paths(options, original);
 
   CompressReport report;
   report.input = options.input;
   report.output = options.dry_run ? "" : options.output;
-  report.bytes_in = model.bytes();
-  report.input_sha256 = base::hex(base::sha256_file(model.files()[0].file));
+  report.bytes_in = original.bytes();
+  report.input_sha256 = base::hex(base::sha256_file(original.files()[0].file));
   report.seed = options.seed;
-  const std::uint64_t goal = options.lossless ? UINT64_MAX : size_goal(options, model.bytes());
+  const std::uint64_t goal = options.lossless ? UINT64_MAX : size_goal(options, original.bytes());
   report.budget_bytes = goal == UINT64_MAX ? 0 : goal;
 
   Outputs outputs(options);
-  const JobCalibration calibration = calibration_of(model, options, progress);
+  JobCalibration calibration = calibration_of(original, options, progress);
   report.calibrated = calibration.known != nullptr;
-  CompressJob job(model, options, options.lossless, calibration, progress);
+  const std::optional<model::Model> folded = fold_model(original, options, report.folded);
+  const model::Model& model = folded ? *folded : original;
+  if (calibration.known) calibration.weights = calibrated_as(model, original, report.folded);
+  CompressJob job(model, original, options, options.lossless, calibration, progress);
   const FittedPlan& fitted = job.fit(goal);
   report.quality = job.quality();
   if (calibration.known && report.budget_bytes != 0) report.choice = job.choice();
@@ -161,7 +166,7 @@ CompressReport compress(const CompressOptions& options, base::Progress& progress
   describe(fitted, job, report);
   name_missed_wishes(options, report);
   if (!options.plan_out.empty()) write_plan_file(options.plan_out, fitted);
-  outputs.write(job, model, options, progress, report);
+  outputs.write(job, original, options, progress, report);
   outputs.publish();
 
   report.peak_rss_bytes = base::peak_rss_bytes();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "model/fold.h"
 #include "pipeline/plan_choice.h"
 #include "pipeline/quality_limits.h"
 #include "pipeline/report.h"
@@ -40,6 +41,7 @@ struct CompressOptions {
   unsigned threads = 0;           // 0 = all
   bool dry_run = false;           // everything but the output
   std::string plan_out, plan_in;  // the plan as JSON
+  bool fold = true;               // model/fold.h first; --lossless and the rollback file never
   bool allow_symlinks = false;
   bool fail_on_nan = false;
 };
@@ -57,7 +59,8 @@ struct CompressReport {
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;
   Stats stats;
-  std::vector<WeightReport> weights;
+  model::FoldReport folded;
+  std::vector<WeightReport> weights;  // of the folded model
   std::vector<std::string> warnings;
 };
 

@@ -43,21 +43,23 @@ std::string obstacle(tensor::ValueRange range) {
 
 }  // namespace
 
-CompressJob::CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
-                         const JobCalibration& calibration, base::Progress& progress)
+CompressJob::CompressJob(const model::Model& model, const model::Model& original,
+                         const CompressOptions& options, bool lossless, const JobCalibration& calibration,
+                         base::Progress& progress)
     : model_(model),
+      original_(original),
       options_(options),
       lossless_(lossless),
       progress_(progress),
       threads_(options.threads == 0 ? base::default_threads() : options.threads),
       selection_(select_weights(model, options, lossless)),
-      metrics_(calibration.known),
+      metrics_(calibration.known, calibration.weights),
       importances_(selection_.importances) {
   tensor::check_address_space(threads_);
   // First of all: what is wrong with the samples is found before the work.
   if (!lossless && options.limits.any() && options.limits.has_samples())
     check_.emplace(
-        model, options.limits,
+        original, model, options.limits,
         calibration.judges && options.limits.eval.empty() ? &calibration.known->held_out() : nullptr,
         threads_);
   if (!lossless && !options.plan_in.empty()) apply_plan_file(options.plan_in, model, selection_);
@@ -71,7 +73,7 @@ container::Manifest CompressJob::manifest(const model::Skeleton& skeleton) const
   manifest.tool_version = TT_VERSION;
   manifest.source_format = model_.format();
   manifest.exact = lossless_;
-  for (const model::SourceFile& source : model_.files())
+  for (const model::SourceFile& source : original_.files())
     manifest.sources.push_back({source.location, source.file.size(), base::sha256_file(source.file)});
   manifest.files = skeleton.files;
   manifest.seed = options_.seed;
@@ -112,9 +114,9 @@ const FittedPlan& CompressJob::fit(std::uint64_t goal) {
   else if (goal == UINT64_MAX)
     fitted_ = fit_plan(plan::best_plan(curves_, importances_), *writer_, *encoder_, progress_);
   else
-    fitted_ = fit_to_size(curves_, importances_, *writer_, *encoder_, goal, model_.bytes(), progress_);
-  if (fitted_.size.total >= model_.bytes())
-    throw_unreachable(model_.bytes() - 1, fitted_.size.total, model_.bytes());
+    fitted_ = fit_to_size(curves_, importances_, *writer_, *encoder_, goal, original_.bytes(), progress_);
+  if (fitted_.size.total >= original_.bytes())
+    throw_unreachable(original_.bytes() - 1, fitted_.size.total, original_.bytes());
   return fitted_;
 }
 
@@ -124,14 +126,14 @@ void CompressJob::choose(std::uint64_t budget) {
   for (std::size_t w = 0; w < curves_.size(); ++w) sensitivities.push_back(metrics_.sensitivity(w));
   std::optional<PlanJudge> judge;
   if (options_.effort != Effort::fast && !calibration.held_out().empty())
-    judge.emplace(model_, calibration, options_.limits.task, threads_);
+    judge.emplace(original_, model_, calibration, options_.limits.task, threads_);
   choice_ = choose_importances(
       {curves_, selection_.importances, sensitivities, *encoder_, judge ? &*judge : nullptr, progress_},
       budget, importances_);
 }
 
 QualityFit CompressJob::search_limits(std::uint64_t goal) {
-  const Workshop shop{curves_, importances_, *writer_, *encoder_, progress_, model_.bytes()};
+  const Workshop shop{curves_, importances_, *writer_, *encoder_, progress_, original_.bytes()};
   if (!check_) return fit_to_weight_error(shop, *options_.limits.max_error, goal);
   return fit_to_quality(
       shop,

@@ -18,14 +18,17 @@ namespace tt::pipeline {
 // What is known of the model from samples.
 struct JobCalibration {
   std::shared_ptr<const runtime::Calibration> known = nullptr;  // null without --calib
+  CalibratedAs weights = {};                                    // of the model to be compressed
   bool judges = false;  // limits are measured on what it held out: its samples are not at hand
 };
 
 class CompressJob {
  public:
-  // `lossless`: the file restores the input byte for byte; the goals of the options do not count.
-  CompressJob(const model::Model& model, const CompressOptions& options, bool lossless,
-              const JobCalibration& calibration, base::Progress& progress);
+  // `original`: the files that were given and what limits are measured against; `model` is it or says the
+  // same (folded). `lossless`: the file restores the input byte for byte; the goals of the options do not
+  // count.
+  CompressJob(const model::Model& model, const model::Model& original, const CompressOptions& options,
+              bool lossless, const JobCalibration& calibration, base::Progress& progress);
 
   // Prices, plans and encodes. `goal` in bytes, UINT64_MAX for none: then the smallest that keeps the limits
   // is taken, without limits the best that the prices know. Errors: goal_unreachable; also if the file would
@@ -52,7 +55,7 @@ class CompressJob {
   void fit_limits(std::uint64_t goal);
   container::Manifest manifest(const model::Skeleton& skeleton) const;
 
-  const model::Model& model_;
+  const model::Model &model_, &original_;
   const CompressOptions& options_;
   bool lossless_;
   base::Progress& progress_;

@@ -22,24 +22,24 @@ runtime::DamageOptions damage_options(const runtime::Calibration& calibration, c
 }  // namespace
 
 struct PlanJudge::State {
-  State(const model::Model& model, const runtime::Calibration& calibration, const std::string& task,
-        unsigned worker_threads)
-      : original(model),
+  State(const model::Model& original, const model::Model& compressed, const runtime::Calibration& calibration,
+        const std::string& task, unsigned worker_threads)
+      : model(compressed),
         threads(worker_threads),
-        session(runtime::Session::open(model, {.threads = kRuntimeThreads, .isolate = {}})),
+        session(runtime::Session::open(original, {.threads = kRuntimeThreads, .isolate = {}})),
         samples(runtime::held_out_samples(calibration.held_out(), session.inputs(), "the calibration")),
-        meter(model, session, samples, samples.size(), damage_options(calibration, task, threads)) {}
+        meter(original, session, samples, samples.size(), damage_options(calibration, task, threads)) {}
 
-  const model::Model& original;
+  const model::Model& model;
   unsigned threads;
   runtime::Session session;
   runtime::Samples samples;
   runtime::DamageMeter meter;
 };
 
-PlanJudge::PlanJudge(const model::Model& original, const runtime::Calibration& calibration,
-                     const std::string& task, unsigned threads)
-    : state_(std::make_unique<State>(original, calibration, task, threads)) {}
+PlanJudge::PlanJudge(const model::Model& original, const model::Model& model,
+                     const runtime::Calibration& calibration, const std::string& task, unsigned threads)
+    : state_(std::make_unique<State>(original, model, calibration, task, threads)) {}
 PlanJudge::~PlanJudge() = default;
 PlanJudge::PlanJudge(PlanJudge&&) noexcept = default;
 
@@ -53,7 +53,7 @@ std::string PlanJudge::measure() const {
 
 std::optional<double> PlanJudge::damage(const std::vector<const container::EncodedWeight*>& weights) const {
   const runtime::Session candidate =
-      runtime::Session::open(decoded_model(state_->original, weights, {}, state_->threads),
+      runtime::Session::open(decoded_model(state_->model, weights, {}, state_->threads),
                              {.threads = kRuntimeThreads, .isolate = {}});
   return state_->meter.of(candidate);
 }

@@ -15,9 +15,10 @@ namespace tt::pipeline {
 
 class PlanJudge {
  public:
-  // Both must outlive it; the calibration has held-out samples. Errors: those of runtime.
-  PlanJudge(const model::Model& original, const runtime::Calibration& calibration, const std::string& task,
-            unsigned threads);
+  // The weights are those of `model`, which says the same as `original` (folded) or is it. All must outlive
+  // it; the calibration has held-out samples. Errors: those of runtime.
+  PlanJudge(const model::Model& original, const model::Model& model, const runtime::Calibration& calibration,
+            const std::string& task, unsigned threads);
   ~PlanJudge();
   PlanJudge(PlanJudge&&) noexcept;
 

@@ -113,14 +113,14 @@ KeptLimit drop_limit(double limit, const Judgement& judgement) {
 }  // namespace
 
 struct QualityCheck::State {
-  State(const model::Model& model, const QualityLimits& wished, const runtime::NamedArrays* held_out,
-        unsigned worker_threads)
-      : original(with_graph(model)),
+  State(const model::Model& original, const model::Model& compressed, const QualityLimits& wished,
+        const runtime::NamedArrays* held_out, unsigned worker_threads)
+      : model(with_graph(compressed)),
         limits(wished),
         threads(worker_threads),
-        outputs(outputs_to_tap(model, wished)),
-        unseen(wished.max_error || wished.min_quality ? count_unseen(model) : 0),
-        session(runtime::Session::open(runtime::tapped_model(model, outputs),
+        outputs(outputs_to_tap(compressed, wished)),
+        unseen(wished.max_error || wished.min_quality ? count_unseen(compressed) : 0),
+        session(runtime::Session::open(runtime::tapped_model(original, outputs),
                                        {.threads = kRuntimeThreads, .isolate = {}})),
         samples(open_samples(wished, held_out, session.inputs())) {
     if (!limits.labels.empty()) labels.emplace(runtime::Labels::open(limits.labels));
@@ -129,7 +129,7 @@ struct QualityCheck::State {
                                 labels ? &*labels : nullptr));
   }
 
-  const model::Model& original;
+  const model::Model& model;
   const QualityLimits limits;
   unsigned threads;
   std::vector<std::string> outputs;
@@ -140,9 +140,10 @@ struct QualityCheck::State {
   std::optional<runtime::Judge> judge;
 };
 
-QualityCheck::QualityCheck(const model::Model& original, const QualityLimits& limits,
-                           const runtime::NamedArrays* held_out, unsigned threads)
-    : state_(std::make_unique<State>(original, limits, held_out, threads)) {}
+QualityCheck::QualityCheck(const model::Model& original, const model::Model& model,
+                           const QualityLimits& limits, const runtime::NamedArrays* held_out,
+                           unsigned threads)
+    : state_(std::make_unique<State>(original, model, limits, held_out, threads)) {}
 QualityCheck::~QualityCheck() = default;
 QualityCheck::QualityCheck(QualityCheck&&) noexcept = default;
 
@@ -154,7 +155,7 @@ Quality QualityCheck::measure(const std::vector<const container::EncodedWeight*>
                               base::Progress& progress) const {
   const QualityLimits& limits = state_->limits;
   const runtime::Session candidate =
-      runtime::Session::open(decoded_model(state_->original, weights, state_->outputs, state_->threads),
+      runtime::Session::open(decoded_model(state_->model, weights, state_->outputs, state_->threads),
                              {.threads = kRuntimeThreads, .isolate = {}});
   const Judgement judgement = state_->judge->judge(candidate, progress);
   Quality quality;

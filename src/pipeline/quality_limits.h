@@ -60,12 +60,13 @@ Quality weight_quality(double max_error, const std::vector<const container::Enco
 
 class QualityCheck {
  public:
-  // Opens and checks the samples and runs the original on the first of them. `original` must outlive it.
+  // Opens and checks the samples and runs the original on the first of them. The weights to measure are those
+  // of `model`, which gives the same values as `original` (folded) or is it; both must outlive the check.
   // Errors: usage; not_found; bad_data: samples or labels that do not fit the model or each other, fewer than
   // kMinHeldOut; those of runtime.
   // `held_out` (may be null): the samples, where `calib` is a calibration and `eval` is empty; it must
   // outlive the check.
-  QualityCheck(const model::Model& original, const QualityLimits& limits,
+  QualityCheck(const model::Model& original, const model::Model& model, const QualityLimits& limits,
                const runtime::NamedArrays* held_out, unsigned threads);
   ~QualityCheck();
   QualityCheck(QualityCheck&&) noexcept;

@@ -5,14 +5,36 @@
 
 namespace tt::pipeline {
 
+CalibratedAs calibrated_as(const model::Model& model, const model::Model& original,
+                           const model::FoldReport& folded) {
+  std::map<std::string, std::size_t> indices;
+  for (std::size_t i = 0; i < original.weights().size(); ++i) indices.emplace(original.weights()[i].name, i);
+  std::map<std::string, const model::FoldedWeight*> changed;
+  for (const model::FoldedWeight& weight : folded.weights) changed.emplace(weight.weight, &weight);
+  CalibratedAs as;
+  for (const model::Weight& weight : model.weights()) {
+    const auto fold = changed.find(weight.name);
+    const bool same_inputs =
+        fold == changed.end() || (!fold->second->constant_nodes && fold->second->input_scale.empty() &&
+                                  fold->second->input_shift.empty());
+    const auto found = indices.find(fold == changed.end() ? weight.name : fold->second->original);
+    const bool known = same_inputs && found != indices.end() &&
+                       original.weights()[found->second].layout.shape == weight.layout.shape;
+    as.push_back(known ? std::optional(found->second) : std::nullopt);
+  }
+  return as;
+}
+
+std::string WeightMetrics::key_of(std::size_t weight) const {
+  return calibration_ && weights_[weight] ? calibration_->metric_key(*weights_[weight]) : std::string();
+}
+
 std::shared_ptr<const tensor::Metric> WeightMetrics::metric(std::size_t weight) const {
-  if (!calibration_ || calibration_->metric_key(weight).empty()) return nullptr;
-  return calibration_->metric(weight);
+  return key_of(weight).empty() ? nullptr : calibration_->metric(*weights_[weight]);
 }
 
 std::shared_ptr<const tensor::SicPlan> WeightMetrics::sic(std::size_t weight) const {
-  if (!calibration_) return nullptr;
-  const std::string key = calibration_->metric_key(weight);
+  const std::string key = key_of(weight);
   if (key.empty()) return nullptr;
   const auto find = [&] {
     return std::find_if(cache_.begin(), cache_.end(), [&](const auto& entry) { return entry.first == key; });
@@ -22,7 +44,7 @@ std::shared_ptr<const tensor::SicPlan> WeightMetrics::sic(std::size_t weight) co
     if (const auto known = find(); known != cache_.end()) return known->second;
   }
   // Outside of the lock: two threads may make the same plan, which is the same plan.
-  auto fresh = std::make_shared<const tensor::SicPlan>(*calibration_->metric(weight));
+  auto fresh = std::make_shared<const tensor::SicPlan>(*calibration_->metric(*weights_[weight]));
   const std::lock_guard lock(mutex_);
   if (const auto known = find(); known != cache_.end()) return known->second;
   cache_.emplace_front(key, fresh);
@@ -37,7 +59,8 @@ std::shared_ptr<const tensor::SicPlan> WeightMetrics::sic(std::size_t weight) co
 }
 
 std::optional<double> WeightMetrics::sensitivity(std::size_t weight) const {
-  return calibration_ ? runtime::relative_sensitivity_of(calibration_->info(), weight) : std::nullopt;
+  if (!calibration_ || !weights_[weight]) return std::nullopt;
+  return runtime::relative_sensitivity_of(calibration_->info(), *weights_[weight]);
 }
 
 plan::Importances shrunk_importances(const plan::Importances& base,

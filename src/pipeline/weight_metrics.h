@@ -11,17 +11,25 @@
 #include <string>
 #include <vector>
 
+#include "model/fold.h"
 #include "plan/allocate.h"
 #include "runtime/calibration.h"
 #include "tensor/sic.h"
 
 namespace tt::pipeline {
 
+// For every weight the one of the calibrated model that sees the same inputs; nothing: C = I.
+using CalibratedAs = std::vector<std::optional<std::size_t>>;
+// Of `model` where it was made from `original` as `folded` says. A weight whose inputs were scaled by
+// folding, or that constant nodes changed, is not known any more.
+CalibratedAs calibrated_as(const model::Model& model, const model::Model& original,
+                           const model::FoldReport& folded);
+
 class WeightMetrics {
  public:
   // `calibration` null: nothing is known.
-  explicit WeightMetrics(std::shared_ptr<const runtime::Calibration> calibration)
-      : calibration_(std::move(calibration)) {}
+  WeightMetrics(std::shared_ptr<const runtime::Calibration> calibration, CalibratedAs weights)
+      : calibration_(std::move(calibration)), weights_(std::move(weights)) {}
 
   const runtime::Calibration* calibration() const { return calibration_.get(); }
   // Null: C = I. Thread-safe; those of the last kCacheBytes are kept.
@@ -34,7 +42,11 @@ class WeightMetrics {
  private:
   static constexpr std::uint64_t kCacheBytes = 256 << 20;
 
+  // The key of its metric, empty where nothing is known.
+  std::string key_of(std::size_t weight) const;
+
   std::shared_ptr<const runtime::Calibration> calibration_;
+  CalibratedAs weights_;
   mutable std::mutex mutex_;
   mutable std::list<std::pair<std::string, std::shared_ptr<const tensor::SicPlan>>> cache_;  // newest first
 };

@@ -37,7 +37,7 @@ complete -c tt -n '__tt_is compress' -l max-error -x -d "limit of every layer's 
 complete -c tt -n '__tt_is compress' -l min-quality -x -d "limit of every layer's cosine"
 complete -c tt -n '__tt_is compress' -l max-kl -x -d 'limit of the mean KL'
 complete -c tt -n '__tt_is compress' -l max-drop -x -d 'limit of the loss of accuracy'
-complete -c tt -n '__tt_is compress' -l calib -r -F -d 'samples, a quarter is held out'
+complete -c tt -n '__tt_is compress' -l calib -r -F -d 'samples or a .ttcal file'
 complete -c tt -n '__tt_is compress' -l eval -r -F -d 'samples for the limits'
 complete -c tt -n '__tt_is compress' -l labels -r -F -d 'what is right'
 complete -c tt -n '__tt_is compress' -l input -x -d 'how samples become an input'
@@ -58,6 +58,7 @@ complete -c tt -n '__tt_is compress' -l min-size -x -d 'keep smaller weights exa
 complete -c tt -n '__tt_is compress' -l dry-run -d 'do everything but write the output'
 complete -c tt -n '__tt_is compress' -l plan-out -r -F -d 'write the chosen encodings'
 complete -c tt -n '__tt_is compress' -l plan -r -F -d 'use the encodings of a file'
+complete -c tt -n '__tt_is compress' -l effort -x -a 'fast default max' -d 'time for quality'
 complete -c tt -n '__tt_is compress' -l seed -x -d 'recorded seed'
 complete -c tt -n '__tt_is compress' -l allow-symlinks -d 'follow links to external data'
 complete -c tt -n '__tt_is compress' -l fail-on-nan -d 'refuse NaN and infinity'

@@ -19,7 +19,7 @@ struct TensorSpec {
   std::string spec;  // a SPEC of codec/encoding.h, or "skip"
 };
 
-// fast: plans are not judged; max: also what takes much longer for little.
+// fast: plans are not judged, bounds not computed; max: more plans are judged.
 enum class Effort { fast, normal, max };
 
 struct CompressOptions {

@@ -127,9 +127,9 @@ void CompressJob::choose(std::uint64_t budget) {
   std::optional<PlanJudge> judge;
   if (options_.effort != Effort::fast && !calibration.held_out().empty())
     judge.emplace(original_, model_, calibration, options_.limits.task, threads_);
-  choice_ = choose_importances(
-      {curves_, selection_.importances, sensitivities, *encoder_, judge ? &*judge : nullptr, progress_},
-      budget, importances_);
+  choice_ = choose_importances({curves_, selection_.importances, sensitivities, *encoder_,
+                                judge ? &*judge : nullptr, options_.effort == Effort::max, progress_},
+                               budget, importances_);
 }
 
 QualityFit CompressJob::search_limits(std::uint64_t goal) {

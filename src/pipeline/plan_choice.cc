@@ -6,25 +6,36 @@
 namespace tt::pipeline {
 namespace {
 
-constexpr std::array kAlphas = {1.0, 0.5, 0.0};
+constexpr std::array kAlphas = {1.0, 0.5, 0.0}, kMoreAlphas = {0.75, 0.25, 1.25};
+
+struct Trial {
+  PlanChoice best{kUnjudgedAlpha, "", 0, std::nullopt};
+
+  // False if the budget is too small for any plan.
+  bool attempt(const ChoiceShop& shop, std::uint64_t budget, double alpha) {
+    const std::optional<plan::Plan> plan =
+        plan::allocate(shop.curves, shrunk_importances(shop.base, shop.sensitivities, alpha), budget);
+    if (!plan) return false;
+    const std::optional<double> damage =
+        shop.judge->damage(shop.encoder.encode(*plan, nullptr, shop.progress));
+    if (damage && (!best.damage || *damage < *best.damage))
+      best = {alpha, shop.judge->measure(), shop.judge->samples(), damage};
+    return true;
+  }
+};
 
 }  // namespace
 
 PlanChoice choose_importances(const ChoiceShop& shop, std::uint64_t budget, plan::Importances& importances) {
-  PlanChoice best{kUnjudgedAlpha, "", 0, std::nullopt};
+  Trial trial;
   if (shop.judge != nullptr) {
-    for (const double alpha : kAlphas) {
-      const plan::Importances some = shrunk_importances(shop.base, shop.sensitivities, alpha);
-      const std::optional<plan::Plan> plan = plan::allocate(shop.curves, some, budget);
-      if (!plan) break;
-      const std::optional<double> damage =
-          shop.judge->damage(shop.encoder.encode(*plan, nullptr, shop.progress));
-      if (damage && (!best.damage || *damage < *best.damage))
-        best = {alpha, shop.judge->measure(), shop.judge->samples(), damage};
-    }
+    std::vector<double> alphas(kAlphas.begin(), kAlphas.end());
+    if (shop.thorough) alphas.insert(alphas.end(), kMoreAlphas.begin(), kMoreAlphas.end());
+    for (const double alpha : alphas)
+      if (!trial.attempt(shop, budget, alpha)) break;
   }
-  importances = shrunk_importances(shop.base, shop.sensitivities, best.alpha);
-  return best;
+  importances = shrunk_importances(shop.base, shop.sensitivities, trial.best.alpha);
+  return trial.best;
 }
 
 }  // namespace tt::pipeline

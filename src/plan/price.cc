@@ -94,7 +94,8 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
   append(candidates, through_float(weight, [&](std::span<const float> values) {
            std::vector<Candidate> found;
            if (single_values) append(found, price_halves(values, options.min_mantissa));
-           if (single_values) append(found, price_quant(weight, options.sic));
+           if (single_values)
+             append(found, price_quant(weight, options.sic, options.freedom == Freedom::values));
            if (factors) append(found, price_factors(weight.layout, values, options));
            return found;
          }));

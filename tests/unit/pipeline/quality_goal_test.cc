@@ -55,7 +55,7 @@ class Shop {
 
  private:
   model::Model model_;
-  WeightMetrics metrics_{nullptr};
+  WeightMetrics metrics_{nullptr, {}};
   std::optional<container::Writer> writer_;
   std::optional<Encoder> encoder_;
   base::Progress progress_;

@@ -271,7 +271,7 @@ TEST_CASE("weights of any magnitude") {
       for (const double error : {1.0, 0.1, 0.001, 1e-9}) {
         const SicCodes codes = ready.round(ready.scale_for(error));
         for (const float value : decoded(codes, 1)) REQUIRE(std::isfinite(value));
-        CHECK(codes.error <= std::max(1.3 * error, 2e-6));
+        CHECK(codes.error <= std::max(1.5 * error, 2e-6));
       }
     }
     const std::vector<float> zeros(600, 0.0f);

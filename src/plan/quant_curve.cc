@@ -42,7 +42,7 @@ bool is_quant(const Candidate& candidate) {
 
 }  // namespace
 
-std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic) {
+std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently) {
   std::vector<Candidate> candidates;
   if (weight.layout.elements() == 0 || weight.layout.cols > kMaxColumns) return candidates;
   std::optional<tensor::SicPlan> own;
@@ -56,7 +56,7 @@ std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor
     if (point.output_error >= 1 && !candidates.empty()) candidates.clear();
     // An error of zero would promise a weight that is bit-exact.
     if (!(point.output_error > 0)) break;
-    candidates.push_back(candidate_of(point));
+    if (!gently || point.output_error <= kGentle) candidates.push_back(candidate_of(point));
     if (point.bytes * 8 > kMostBits * static_cast<double>(weight.layout.elements())) break;
   }
   return candidates;

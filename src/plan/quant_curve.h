@@ -10,9 +10,13 @@
 
 namespace tt::plan {
 
+// Vectors (biases, norms) with a larger error than this are lost, and the model with them.
+inline constexpr double kGentle = 0.02;
+
 // Steps half an octave apart, from the one at which nothing but zeros is left to about 10 bits a weight;
-// large weights on a sample of their outputs. `sic` null: C = I. None for weights that `quant` does not take.
-std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic);
+// large weights on a sample of their outputs. `sic` null: C = I. `gently`: none with an error above kGentle.
+// None for weights that `quant` does not take.
+std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently);
 
 // Adds candidates between neighbours of the curve that are both `quant`, so that none is more than about
 // `pitch` bytes larger than the one before: bytes and the logarithms of the errors are linear in the

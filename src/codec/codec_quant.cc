@@ -163,10 +163,10 @@ class QuantCodec final : public Codec {
     std::optional<tensor::SicPlan> own;
     if (options.sic == nullptr)
       own.emplace(options.metric == nullptr ? identity_metric(weight.layout) : *options.metric);
-    const Quantiser quantiser(weight, options.sic == nullptr ? *own : *options.sic);
+    Quantiser quantiser(weight, options.sic == nullptr ? *own : *options.sic);
     const double step = encoding.step > 0 ? encoding.step : quantiser.step_for_rate(encoding.rate);
     std::vector<Core> cores;
-    cores.push_back(quantiser.core(step));
+    cores.push_back(quantiser.take_core(step));
     return cores;
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,

@@ -121,9 +121,11 @@ double Quantiser::step_for_rate(double rate) const {
   return best;
 }
 
-Core Quantiser::core(double step) const {
-  const tensor::SicCodes codes = round(weight_, step);
+Core Quantiser::take_core(double step) {
+  tensor::SicCodes codes = round(weight_, step);
+  weight_.release();
   const CodedMatrix matrix = coded_matrix(codes, axis_);
+  codes.codes = {};
   base::Bytes bytes = head(codes, axis_);
   const base::Bytes stream = encode_codes({matrix.rows, matrix.cols, matrix.codes});
   bytes.insert(bytes.end(), stream.begin(), stream.end());

@@ -40,7 +40,8 @@ class Quantiser {
   Sample sample(std::uint64_t elements) const;
   // The step of which at().bytes come near `rate` bits a weight (within 0.2 % where that can be reached).
   double step_for_rate(double rate) const;
-  Core core(double step) const;
+  // The weight is given up on the way: nothing else may be asked after that.
+  Core take_core(double step);
 
  private:
   tensor::SicCodes round(const tensor::SicWeight& weight, double step) const;

@@ -4,7 +4,6 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "pipeline/plan_file.h"
-#include "plan/quant_curve.h"
 #include "tensor/blas.h"
 
 namespace tt::pipeline {
@@ -94,7 +93,8 @@ void CompressJob::price_weights(std::uint64_t goal) {
     const std::shared_ptr<const tensor::SicPlan> sic = metrics_.sic(i);
     plan::PriceOptions options = selection_.options[i];
     options.sic = sic.get();
-    curves_[i] = plan::refine(plan::price(data, options), pitch);
+    options.pitch = pitch;
+    curves_[i] = plan::price(data, options);
     progress_.step(weights[i].layout.payload_size());
   });
   progress_.done();

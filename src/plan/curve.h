@@ -9,9 +9,9 @@
 
 namespace tt::plan {
 
-// One way to store a weight. `loss` is the squared relative error of the layer's output in the weight's
-// metric, tr(E C E^T) / tr(W C W^T) (tensor/metric.h); 0 means bit-exact. What it costs the model is `loss`
-// times the weight's importance (plan/allocate.h).
+// One way to store a weight. `loss` is -ln(1 - e^2), e^2 the squared relative error of the layer's output in
+// the weight's metric, tr(E C E^T) / tr(W C W^T) (tensor/metric.h); 0 means bit-exact. What it costs the
+// model is `loss` times the weight's importance (plan/allocate.h).
 struct Candidate {
   codec::Encoding encoding;
   std::uint64_t bytes = 0;

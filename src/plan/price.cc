@@ -21,6 +21,14 @@ std::vector<Candidate> price_exact(const codec::WeightData& weight) {
           {{.format = Format::lossless}, codec::estimate_lossless(weight), 0, 0}};
 }
 
+// The layers of a model are a cascade: what all of them together keep of the signal's energy is about the
+// product of what each keeps, 1 - e^2. Its logarithm is a sum, and a layer that is lost is not worth what it
+// saves.
+double retention_loss(double squared_error) {
+  constexpr double kLost = 0.999;
+  return squared_error < kLost ? -std::log1p(-squared_error) : -std::log1p(-kLost) * squared_error / kLost;
+}
+
 void append(std::vector<Candidate>& all, std::vector<Candidate> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -54,10 +62,9 @@ Candidate measure(const codec::WeightData& weight, const Encoding& encoding, con
 // one is too large for float32 there are none.
 template <typename Price>
 std::vector<Candidate> through_float(const codec::WeightData& weight, const Price& price) {
-  const std::vector<float> values = weight.values();
-  const double narrowing = narrowing_error(weight, values);
+  const double narrowing = narrowing_error(weight, weight.values());
   if (!std::isfinite(narrowing)) return {};
-  std::vector<Candidate> candidates = price(values);
+  std::vector<Candidate> candidates = price();
   if (narrowing == 0) return candidates;
   for (Candidate& candidate : candidates) {
     candidate.loss += narrowing * narrowing;
@@ -70,14 +77,13 @@ std::vector<Candidate> through_float(const codec::WeightData& weight, const Pric
 std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceOptions& options) {
   Encoding encoding = *options.fixed;
   if (encoding.format == Format::lowrank && encoding.rank == 0)
-    return through_float(weight, [&](std::span<const float> values) {
-      return price_low_rank(weight.layout, values, options, {encoding.dtype});
-    });
+    return through_float(
+        weight, [&] { return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype}); });
   if (encoding.format == Format::tt && encoding.modes.empty())
     encoding.modes = tensor::balanced_modes(weight.layout.rows, weight.layout.cols);
   if (encoding.format == Format::tt && encoding.ranks.empty())
-    return through_float(weight, [&](std::span<const float> values) {
-      return price_tensor_train(weight.layout, values, encoding.modes, options, {encoding.dtype});
+    return through_float(weight, [&] {
+      return price_tensor_train(weight.layout, weight.values(), encoding.modes, options, {encoding.dtype});
     });
   return {measure(weight, encoding, options)};
 }
@@ -91,14 +97,19 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
   const bool factors =
       options.freedom == Freedom::matrix &&
       (options.method != Method::automatic || options.sic == nullptr || options.sic->uniform());
-  append(candidates, through_float(weight, [&](std::span<const float> values) {
+  append(candidates, through_float(weight, [&] {
+           const std::vector<float> values = weight.values();
            std::vector<Candidate> found;
            if (single_values) append(found, price_halves(values, options.min_mantissa));
-           if (single_values)
-             append(found, price_quant(weight, options.sic, options.freedom == Freedom::values));
            if (factors) append(found, price_factors(weight.layout, values, options));
            return found;
          }));
+  // On its own: it needs a copy of the weight too.
+  if (single_values)
+    append(candidates, through_float(weight, [&] {
+             return refine(pareto(price_quant(weight, options.sic, options.freedom == Freedom::values)),
+                           options.pitch);
+           }));
   append(candidates, std::move(rounded));
   return candidates;
 }
@@ -110,6 +121,7 @@ Curve price(const codec::WeightData& weight, const PriceOptions& options) {
   std::vector<Candidate> candidates =
       options.fixed ? price_fixed(weight, options) : price_free(weight, options);
   for (Candidate& candidate : candidates) {
+    candidate.loss = retention_loss(candidate.loss);
     candidate.svd_method = options.svd_method;
     candidate.seed = options.seed;
   }

@@ -35,6 +35,7 @@ enum class Freedom {
 struct PriceOptions {
   Freedom freedom = Freedom::matrix;
   Method method = Method::automatic;
+  std::uint64_t pitch = UINT64_MAX;            // bytes between two candidates of quant, about
   const tensor::SicPlan* sic = nullptr;        // of the weight's metric; null: C = I
   unsigned min_mantissa = 1;                   // f16: fewest mantissa bits that may be kept
   std::optional<std::uint64_t> max_rank = {};  // cap on ranks

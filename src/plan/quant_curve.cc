@@ -9,7 +9,7 @@ namespace tt::plan {
 namespace {
 
 constexpr double kLargestStep = 2.9, kRatio = 0.70710678118654752;
-constexpr int kSteps = 24;                           // down to 2.9 / 2^11.5, an error of 1e-3
+constexpr int kSteps = 32;                           // down to 2.9 / 2^15.5, an error of 6e-5
 constexpr std::uint64_t kSampledElements = 1 << 16;  // weights that a point is measured on
 constexpr std::uint64_t kMaxColumns = std::uint64_t{1} << 24;
 constexpr double kMostBits = 12;
@@ -34,10 +34,6 @@ Candidate between(const Candidate& a, const Candidate& b, double part) {
   middle.loss = between(a.loss, b.loss, part);
   middle.relative_error = between(a.relative_error, b.relative_error, part);
   return middle;
-}
-
-bool is_quant(const Candidate& candidate) {
-  return candidate.encoding.format == codec::Format::quant && candidate.encoding.step > 0;
 }
 
 }  // namespace
@@ -66,7 +62,7 @@ Curve refine(const Curve& curve, std::uint64_t pitch) {
   Curve fine;
   for (std::size_t i = 0; i < curve.size(); ++i) {
     fine.push_back(curve[i]);
-    if (i + 1 == curve.size() || !is_quant(curve[i]) || !is_quant(curve[i + 1])) continue;
+    if (i + 1 == curve.size()) continue;
     const std::uint64_t gap = curve[i + 1].bytes - curve[i].bytes;
     const std::uint64_t pieces = std::min(gap / std::max<std::uint64_t>(pitch, 1) + 1, kMaxBetween + 1);
     for (std::uint64_t piece = 1; piece < pieces; ++piece)

@@ -18,9 +18,9 @@ inline constexpr double kGentle = 0.02;
 // None for weights that `quant` does not take.
 std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently);
 
-// Adds candidates between neighbours of the curve that are both `quant`, so that none is more than about
-// `pitch` bytes larger than the one before: bytes and the logarithms of the errors are linear in the
-// logarithm of the step. At most kMaxBetween between two neighbours.
+// Adds candidates between neighbours of a curve of `quant` alone, so that none is more than about `pitch`
+// bytes larger than the one before: bytes and the logarithms of the errors are linear in the logarithm of the
+// step. At most kMaxBetween between two neighbours.
 inline constexpr std::uint64_t kMaxBetween = 127;
 Curve refine(const Curve& curve, std::uint64_t pitch);
 

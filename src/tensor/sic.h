@@ -88,6 +88,8 @@ class SicWeight {
   Spectrum spectrum() const;
   // The s at which the relative output error would be `error` if every rounding error were uniform.
   double scale_for(double error) const;
+  // Gives the memory of the values back; round() and sample() must not be called after that.
+  void release() { values_ = {}; }
   SicCodes round(double s, const SicOptions& options = {}) const;
 
  private:

@@ -111,11 +111,16 @@ class Dequantiser {
     scaled_.resize(cols_);
   }
 
-  void decode(base::ByteView stream) {
+  void decode(ByteCursor& cursor) {
     if (layout_.elements() == 0) return;
-    decode_codes(stream, rows_, cols_, [&](std::uint64_t, std::span<const std::int32_t> codes) {
-      for (std::uint64_t at = 0; at < codes.size(); at += cols_) take_row(codes.subspan(at, cols_));
-    });
+    const std::uint64_t most = band_rows(cols_);
+    for (std::uint64_t first = 0; first == 0 || first < rows_; first += most) {
+      const std::uint64_t count = std::min(most, rows_ - first);
+      const std::uint64_t size = first + count < rows_ ? cursor.varint() : cursor.left();
+      decode_codes(cursor.take(size), count, cols_, [&](std::uint64_t, std::span<const std::int32_t> codes) {
+        for (std::uint64_t at = 0; at < codes.size(); at += cols_) take_row(codes.subspan(at, cols_));
+      });
+    }
     while (writer_.rows() < layout_.rows) writer_.row();
     writer_.flush();
   }
@@ -176,7 +181,7 @@ class QuantCodec final : public Codec {
     cores.read(0, 0, bytes);
     ByteCursor cursor(bytes);
     Steps steps = read_head(cursor, layout);
-    Dequantiser(layout, std::move(steps), sink).decode(cursor.take(cursor.left()));
+    Dequantiser(layout, std::move(steps), sink).decode(cursor);
   }
 };
 

@@ -23,31 +23,43 @@ double largest_value(tensor::DType dtype) {
 
 // The codes as they are coded: a matrix in the orientation of the weight, without the rows or columns of
 // which all codes are zero.
-struct CodedMatrix {
-  std::uint64_t rows = 0, cols = 0;
-  std::vector<std::int32_t> codes;
-};
+class CodedMatrix {
+ public:
+  CodedMatrix(const tensor::SicCodes& from, unsigned axis) : from_(from), axis_(axis) {
+    for (std::uint64_t i = 0; i < from.inputs; ++i)
+      if (from.step_codes.empty() || from.step_codes[i] != 0) live_.push_back(i);
+  }
+  std::uint64_t rows() const { return axis_ == 1 ? from_.outputs : live_.size(); }
+  std::uint64_t cols() const { return axis_ == 1 ? live_.size() : from_.outputs; }
 
-CodedMatrix coded_matrix(const tensor::SicCodes& from, unsigned axis) {
-  std::vector<std::uint64_t> live;
-  for (std::uint64_t i = 0; i < from.inputs; ++i)
-    if (from.step_codes.empty() || from.step_codes[i] != 0) live.push_back(i);
-  CodedMatrix out{axis == 1 ? from.outputs : live.size(), axis == 1 ? live.size() : from.outputs, {}};
-  out.codes.resize(out.rows * out.cols);
-  constexpr std::uint64_t kTile = 16;
-  const std::uint64_t m = from.outputs;
-  if (axis == 0) {
-    for (std::uint64_t i = 0; i < live.size(); ++i)
-      std::copy_n(from.codes.data() + live[i] * m, m, out.codes.data() + i * m);
-    return out;
+  std::vector<std::int32_t> band(std::uint64_t first, std::uint64_t count) const {
+    std::vector<std::int32_t> codes(count * cols());
+    const std::uint64_t m = from_.outputs;
+    if (axis_ == 1) {
+      transpose(first, count, codes);
+      return codes;
+    }
+    for (std::uint64_t i = 0; i < count; ++i)
+      std::copy_n(from_.codes.data() + live_[first + i] * m, m, codes.data() + i * m);
+    return codes;
   }
-  for (std::uint64_t first = 0; first < live.size(); first += kTile) {
-    const std::uint64_t end = std::min<std::uint64_t>(first + kTile, live.size());
-    for (std::uint64_t o = 0; o < m; ++o)
-      for (std::uint64_t i = first; i < end; ++i) out.codes[o * out.cols + i] = from.codes[live[i] * m + o];
+
+ private:
+  // A few inputs at a time: each of their cache lines is then read once.
+  void transpose(std::uint64_t first, std::uint64_t count, std::vector<std::int32_t>& codes) const {
+    constexpr std::uint64_t kTile = 16;
+    for (std::uint64_t tile = 0; tile < live_.size(); tile += kTile) {
+      const std::uint64_t end = std::min<std::uint64_t>(tile + kTile, live_.size());
+      for (std::uint64_t o = 0; o < count; ++o)
+        for (std::uint64_t i = tile; i < end; ++i)
+          codes[o * live_.size() + i] = from_.codes[live_[i] * from_.outputs + first + o];
+    }
   }
-  return out;
-}
+
+  const tensor::SicCodes& from_;
+  unsigned axis_;
+  std::vector<std::uint64_t> live_;
+};
 
 base::Bytes coded_steps(const tensor::SicCodes& from) {
   std::vector<std::int32_t> codes;
@@ -87,9 +99,9 @@ tensor::SicCodes Quantiser::round(const tensor::SicWeight& weight, double step) 
 
 QuantPoint Quantiser::point(const tensor::SicWeight& weight, double step) const {
   const tensor::SicCodes codes = round(weight, step);
-  const CodedMatrix matrix = coded_matrix(codes, axis_);
+  const CodedMatrix matrix(codes, axis_);
   const double part = static_cast<double>(weight.outputs()) / static_cast<double>(weight_.outputs());
-  const double bits = estimate_bits({matrix.rows, matrix.cols, matrix.codes});
+  const double bits = estimate_bits({matrix.rows(), matrix.cols(), matrix.band(0, matrix.rows())});
   return {step, static_cast<double>(head(codes, axis_).size()) + bits / 8 / part, codes.error,
           codes.weight_error};
 }
@@ -122,13 +134,17 @@ double Quantiser::step_for_rate(double rate) const {
 }
 
 Core Quantiser::take_core(double step) {
-  tensor::SicCodes codes = round(weight_, step);
+  const tensor::SicCodes codes = round(weight_, step);
   weight_.release();
-  const CodedMatrix matrix = coded_matrix(codes, axis_);
-  codes.codes = {};
+  const CodedMatrix matrix(codes, axis_);
   base::Bytes bytes = head(codes, axis_);
-  const base::Bytes stream = encode_codes({matrix.rows, matrix.cols, matrix.codes});
-  bytes.insert(bytes.end(), stream.begin(), stream.end());
+  const std::uint64_t most = band_rows(matrix.cols());
+  for (std::uint64_t first = 0; first == 0 || first < matrix.rows(); first += most) {
+    const std::uint64_t count = std::min(most, matrix.rows() - first);
+    const base::Bytes stream = encode_codes({count, matrix.cols(), matrix.band(first, count)});
+    if (first + count < matrix.rows()) append_varint(bytes, static_cast<std::uint32_t>(stream.size()));
+    bytes.insert(bytes.end(), stream.begin(), stream.end());
+  }
   return {{std::nullopt, {bytes.size()}}, std::move(bytes)};
 }
 

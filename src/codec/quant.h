@@ -1,6 +1,7 @@
 // `quant` from the side of the encoder: what a weight costs at any rate, for planning, and its codes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "codec/codec.h"
@@ -19,6 +20,12 @@ struct QuantPoint {
 
 // The metric of a weight without calibration; its axis is the one with the longer columns of codes.
 tensor::Metric identity_metric(const WeightLayout& layout);
+
+// Large matrices are coded in bands of rows, so that what the coder needs in memory stays below some 200 MB.
+inline constexpr std::uint64_t kBandCodes = std::uint64_t{1} << 23;
+inline std::uint64_t band_rows(std::uint64_t cols) {
+  return std::max<std::uint64_t>(1, kBandCodes / std::max<std::uint64_t>(1, cols));
+}
 
 class Quantiser {
  public:

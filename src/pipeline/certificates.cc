@@ -1,6 +1,6 @@
 #include "pipeline/certificates.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "base/parallel.h"
 #include "codec/quant.h"
@@ -28,7 +28,8 @@ Certificate certificate_of(const tensor::WeightData& data, const container::Enco
   certificate.output_error = weight.entry.measured_error;
   if (metric)
     certificate.output_error = codec::output_error(data, encoding, codec::MemoryCores(weight.cores), *metric);
-  if (!bounds || data.layout.rows < 2 || data.layout.cols < 2) return certificate;
+  const std::uint64_t side = std::min(data.layout.rows, data.layout.cols);
+  if (!bounds || side < 2 || side > kMaxBoundSide) return certificate;
   const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(index);
   const tensor::SicPlan plan = known ? *known : tensor::SicPlan(codec::identity_metric(data.layout));
   add_bounds({plan, {data.values(), data.layout.rows, data.layout.cols}}, data.layout, certificate);

@@ -12,11 +12,14 @@
 
 namespace tt::pipeline {
 
+inline constexpr std::uint64_t kMaxBoundSide = 2048;  // eigenvalues of a larger side take too long
+
 struct Certificate {
   // sqrt(tr(E C E^T) / tr(W C W^T)) of the decoded weight; C = I without calibration.
   double output_error = 0;
   // Bits a weight that no coding of a Gaussian matrix of this spectrum can do without at this error
-  // (tensor/gaussian_bound.h); nothing for exact weights, vectors and where effort is `fast`.
+  // (tensor/gaussian_bound.h); nothing for exact weights, vectors, matrices with both sides above
+  // kMaxBoundSide, and where effort is `fast`.
   std::optional<double> bound_bits;
   // Bytes of the plain low rank (half-precision factors) of the same error, and its rank.
   std::optional<std::uint64_t> low_rank_bytes, low_rank;

@@ -173,6 +173,17 @@ TEST_CASE("rows and columns without codes come back as zeros") {
   }
 }
 
+TEST_CASE("a large matrix is coded in bands, each in its place") {
+  const std::uint64_t rows = 4200, cols = 2100;
+  REQUIRE(rows > codec::band_rows(cols));
+  REQUIRE(rows % codec::band_rows(cols) != 0);
+  const codec::WeightData weight = weight_from(bell_values(rows * cols, 5), {rows, cols});
+  const Encoding encoding = at_step(0.1);
+  const std::vector<codec::Core> cores = encode(weight, encoding);
+  // Misplaced rows would have an error of 1.4.
+  CHECK(codec::relative_error(weight, encoding, codec::MemoryCores(cores)) < 0.13);
+}
+
 TEST_CASE("extreme values neither overflow nor vanish") {
   for (const float scale : {1e-41f, 1e-30f, 1e30f, 3.3e38f}) {
     std::vector<float> values = bell_values(600, 1);

@@ -273,7 +273,7 @@ def decode_quant(weight):
         kept[axis] = np.flatnonzero(steps)
         steps = np.expand_dims(steps[kept[axis]], 1 - axis)
     rows, cols = map(len, kept)
-    high = max(1, (1 << 23) // max(1, cols))
+    high = max(1, (1 << 21) // max(1, cols))
     ends = [min(first + high, rows) for first in range(0, max(rows, 1), high)]
     bands = [read_codes(core.read(varint(core)) if end < rows else core.read(), end - k * high, cols) for k, end in enumerate(ends)]
     out[np.ix_(*kept)] = np.concatenate(bands).astype(f32) * steps

@@ -10,11 +10,12 @@
 namespace tt::pipeline {
 namespace {
 
-void add_bounds(const tensor::SicWeight& weight, const tensor::WeightLayout& layout,
-                Certificate& certificate) {
-  const tensor::Spectrum spectrum = weight.spectrum();
+// `weight` is used up: together with the data it is what the memory of the whole run is measured by.
+void add_bounds(tensor::SicWeight weight, const tensor::WeightLayout& layout, Certificate& certificate) {
+  const std::uint64_t outputs = weight.outputs();
+  const tensor::Spectrum spectrum = std::move(weight).spectrum();
   certificate.bound_bits =
-      tensor::gaussian_bound(spectrum, weight.outputs(), layout.elements(), certificate.output_error);
+      tensor::gaussian_bound(spectrum, outputs, layout.elements(), certificate.output_error);
   certificate.low_rank = spectrum.rank_for(certificate.output_error);
   certificate.low_rank_bytes = *certificate.low_rank * (layout.rows + layout.cols) * 2;
 }
@@ -32,7 +33,8 @@ Certificate certificate_of(const tensor::WeightData& data, const container::Enco
   if (!bounds || side < 2 || side > kMaxBoundSide) return certificate;
   const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(index);
   const tensor::SicPlan plan = known ? *known : tensor::SicPlan(codec::identity_metric(data.layout));
-  add_bounds({plan, {data.values(), data.layout.rows, data.layout.cols}}, data.layout, certificate);
+  tensor::SicWeight ready(plan, {data.values(), data.layout.rows, data.layout.cols});
+  add_bounds(std::move(ready), data.layout, certificate);
   return certificate;
 }
 

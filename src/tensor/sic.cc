@@ -207,8 +207,7 @@ SicWeight::SicWeight(const SicPlan& plan, const MatrixView& weight) : plan_(&pla
   measure();
 }
 
-std::vector<float> SicWeight::whitened() const {
-  std::vector<float> rows = values_;
+std::vector<float> SicWeight::whitened(std::vector<float> rows) const {
   const std::uint64_t n = plan_->size();
   if (!plan_->feedback().empty() && outputs_ > 0) {
     const auto side = static_cast<blasint>(n), m = static_cast<blasint>(outputs_);
@@ -221,14 +220,14 @@ std::vector<float> SicWeight::whitened() const {
   return rows;
 }
 
-Spectrum SicWeight::spectrum() const {
-  const std::vector<float> rows = whitened();
+Spectrum SicWeight::spectrum() && {
+  const std::vector<float> rows = whitened(std::move(values_));
   return tensor::spectrum({rows, plan_->size(), outputs_});
 }
 
 void SicWeight::measure() {
   norm_ = sum_of_squares(values_);
-  damped_energy_ = plan_->uniform() ? norm_ : sum_of_squares(whitened());
+  damped_energy_ = plan_->uniform() ? norm_ : sum_of_squares(whitened(values_));
   energy_ = std::max(0.0, damped_energy_ - plan_->ridge() * norm_);
 }
 

@@ -85,17 +85,17 @@ class SicWeight {
   std::uint64_t outputs() const { return outputs_; }
   // Of W C'^1/2: its total is what relative errors in the metric are relative to, but for the damping. In
   // units that only ratios are free of.
-  Spectrum spectrum() const;
+  Spectrum spectrum() &&;
   // The s at which the relative output error would be `error` if every rounding error were uniform.
   double scale_for(double error) const;
   // Gives the memory of the values back; round() and sample() must not be called after that.
-  void release() { values_ = {}; }
+  void release() { values_ = std::vector<float>(); }
   SicCodes round(double s, const SicOptions& options = {}) const;
 
  private:
   SicWeight() = default;
   void measure();
-  std::vector<float> whitened() const;  // U^T W, inputs x outputs
+  std::vector<float> whitened(std::vector<float> values) const;  // U^T W, inputs x outputs
 
   const SicPlan* plan_ = nullptr;
   std::uint64_t outputs_ = 0;

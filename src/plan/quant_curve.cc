@@ -9,10 +9,10 @@ namespace tt::plan {
 namespace {
 
 constexpr double kLargestStep = 2.9, kRatio = 0.70710678118654752;
-constexpr int kSteps = 32;                           // down to 2.9 / 2^15.5, an error of 6e-5
+constexpr int kSteps = 60;                           // down to 2.9 / 2^29.5: below the rounding of float32
 constexpr std::uint64_t kSampledElements = 1 << 16;  // weights that a point is measured on
 constexpr std::uint64_t kMaxColumns = std::uint64_t{1} << 24;
-constexpr double kMostBits = 12;
+constexpr double kMostBits = 26;
 
 Candidate candidate_of(const codec::QuantPoint& point) {
   const double bytes = std::ceil(point.bytes);

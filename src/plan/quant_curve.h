@@ -13,7 +13,7 @@ namespace tt::plan {
 // Vectors (biases, norms) with a larger error than this are lost, and the model with them.
 inline constexpr double kGentle = 0.02;
 
-// Steps half an octave apart, from the one at which nothing but zeros is left to about 10 bits a weight;
+// Steps half an octave apart, from the one at which nothing but zeros is left to about 26 bits a weight;
 // large weights on a sample of their outputs. `sic` null: C = I. `gently`: none with an error above kGentle.
 // None for weights that `quant` does not take.
 std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently);

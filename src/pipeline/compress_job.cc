@@ -89,13 +89,14 @@ void CompressJob::price_weights() {
 
 const FittedPlan& CompressJob::fit(std::uint64_t goal) {
   price_weights();
-  encoder_.emplace(model_, curves_, threads_);
+  encoder_.emplace(model_, curves_, threads_,
+                   codec::EncodeOptions{.svd_method = selection_.svd_method, .seed = options_.seed});
   if (!lossless_ && options_.limits.any())
     fit_limits(goal);
   else if (lossless_)
-    fitted_ = fit_plan(plan::smallest_plan(curves_), *writer_, *encoder_, progress_);
+    fitted_ = fit_plan(plan::smallest_plan(curves_), nullptr, *writer_, *encoder_, progress_);
   else if (goal == UINT64_MAX)
-    fitted_ = fit_plan(plan::best_plan(curves_), *writer_, *encoder_, progress_);
+    fitted_ = fit_plan(plan::best_plan(curves_), nullptr, *writer_, *encoder_, progress_);
   else
     fitted_ = fit_to_size(curves_, *writer_, *encoder_, goal, model_.bytes(), progress_);
   if (fitted_.size.total >= model_.bytes())

@@ -13,7 +13,7 @@ container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Cand
   const tensor::WeightData data = model_.read(weight);
   const codec::Codec& codec = codec::codec_for(candidate.encoding.format);
   container::EncodedWeight encoded;
-  codec::EncodeOptions options{.svd_method = candidate.svd_method, .seed = candidate.seed};
+  codec::EncodeOptions options = how_;
   options.warn = [&encoded](const std::string& warning) { encoded.warnings.push_back(warning); };
   encoded.cores = codec.encode(data, candidate.encoding, options);
   encoded.entry.name = weight.name;

@@ -13,8 +13,10 @@ namespace tt::pipeline {
 
 class Encoder {
  public:
-  Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, unsigned threads)
-      : model_(model), curves_(curves), threads_(threads), stored_(curves.size()) {}
+  // `how`: but for its warnings, which go to the encoded weights.
+  Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, unsigned threads,
+          codec::EncodeOptions how = {})
+      : model_(model), curves_(curves), threads_(threads), how_(std::move(how)), stored_(curves.size()) {}
 
   // Encodes what `plan` needs; forgets what neither `plan` nor `keep` (may be null) needs. Pointers stay
   // valid until forgotten.
@@ -32,6 +34,7 @@ class Encoder {
   const model::Model& model_;
   const std::vector<plan::Curve>& curves_;
   unsigned threads_;
+  codec::EncodeOptions how_;
   std::vector<std::map<std::size_t, container::EncodedWeight>> stored_;  // by weight, by candidate
 };
 

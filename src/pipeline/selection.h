@@ -15,7 +15,8 @@ namespace tt::pipeline {
 struct Selection {
   std::vector<plan::PriceOptions> options;  // by weight
   std::vector<std::string> reasons;         // why a weight stays exact, else empty
-  std::vector<std::string> warnings;        // patterns that match nothing
+  tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;
+  std::vector<std::string> warnings;  // patterns that match nothing
 };
 
 // `exact`: everything stays exact (--lossless).

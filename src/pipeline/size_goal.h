@@ -28,9 +28,9 @@ FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::
                        Encoder& encoder, std::uint64_t goal, std::uint64_t bytes_in,
                        base::Progress& progress);
 
-// Encodes one plan and weighs the file.
-FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder,
-                    base::Progress& progress);
+// Encodes one plan and weighs the file; `keep` as in Encoder::encode.
+FittedPlan fit_plan(const plan::Plan& plan, const plan::Plan* keep, const container::Writer& writer,
+                    Encoder& encoder, base::Progress& progress);
 
 [[noreturn]] void throw_unreachable(std::uint64_t goal, std::uint64_t smallest, std::uint64_t bytes_in);
 

@@ -69,7 +69,8 @@ struct VerifyReport {
 VerifyReport verify(const VerifyOptions& options, base::Progress& progress);
 
 // Integrity alone: every hash and checksum of a .tt is checked and every weight decoded; an exact .tt also
-// has to restore the files that compress read (in TMPDIR, gone afterwards); a model file is walked. Errors: corrupt, bad_data.
+// has to restore the files that compress read (in TMPDIR, gone afterwards); a model file is walked. Errors:
+// corrupt, bad_data.
 struct IntegrityReport {
   std::string path, kind;
   std::uint64_t bytes = 0, weights = 0, checked_bytes = 0;

@@ -104,11 +104,7 @@ Curve price(const codec::WeightData& weight, const PriceOptions& options) {
   if (!tensor::all_finite(weight.layout.dtype, weight.payload)) return pareto(price_exact(weight));
   std::vector<Candidate> candidates =
       options.fixed ? price_fixed(weight, options) : price_free(weight, options);
-  for (Candidate& candidate : candidates) {
-    candidate.loss *= options.importance;
-    candidate.svd_method = options.svd_method;
-    candidate.seed = options.seed;
-  }
+  for (Candidate& candidate : candidates) candidate.loss *= options.importance;
   return pareto(std::move(candidates));
 }
 

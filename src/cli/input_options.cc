@@ -1,5 +1,6 @@
 #include "cli/input_options.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -39,6 +40,17 @@ InputMappings input_mappings(const Invocation& invocation) {
     replace_keys(mappings[name], mapping);
   }
   return mappings;
+}
+
+std::string wished_task(const Config& config) {
+  const std::string task = config.text("verify.task");
+  return task == "auto" ? std::string() : task;
+}
+
+void check_standard_input(std::string_view command, const std::vector<std::string>& files) {
+  if (std::count(files.begin(), files.end(), "-") > 1)
+    throw base::Error(base::ErrorKind::usage, "only one of the files can be standard input",
+                      help_hint(command));
 }
 
 }  // namespace tt::cli

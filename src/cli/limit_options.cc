@@ -1,7 +1,5 @@
 #include "cli/limit_options.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "cli/input_options.h"
 
@@ -36,14 +34,6 @@ void check_samples(const Arguments& arguments, const pipeline::QualityLimits& li
                         "add --calib samples.npz or --eval samples.npz");
 }
 
-void check_standard_input(const Arguments& arguments, const pipeline::QualityLimits& limits) {
-  std::vector<std::string> files = arguments.positional();
-  files.insert(files.end(), {limits.calib, limits.eval, limits.labels});
-  if (std::count(files.begin(), files.end(), "-") > 1)
-    throw base::Error(base::ErrorKind::usage, "only one of the files can be standard input",
-                      help_hint("compress"));
-}
-
 }  // namespace
 
 pipeline::QualityLimits quality_limits(const Invocation& invocation) {
@@ -59,10 +49,11 @@ pipeline::QualityLimits quality_limits(const Invocation& invocation) {
   limits.labels = arguments.text("labels");
   limits.inputs = input_mappings(invocation);
   limits.mask_input = arguments.text("mask-input");
-  const std::string task = config.text("verify.task");
-  if (task != "auto") limits.task = task;
+  limits.task = wished_task(config);
   check_samples(arguments, limits);
-  check_standard_input(arguments, limits);
+  std::vector<std::string> files = arguments.positional();
+  files.insert(files.end(), {limits.calib, limits.eval, limits.labels});
+  check_standard_input("compress", files);
   return limits;
 }
 

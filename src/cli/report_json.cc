@@ -1,21 +1,13 @@
 #include "cli/report_json.h"
 
+#include "cli/json_values.h"
+
 namespace tt::cli {
 namespace {
 
 using base::Json;
 using base::JsonArray;
 using base::JsonObject;
-
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
-}
-
-Json texts_json(const std::vector<std::string>& texts) {
-  JsonArray array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return Json(std::move(array));
-}
 
 // The format and only the parameters that it has.
 Json encoding_json(const codec::Encoding& encoding) {

@@ -1,3 +1,4 @@
+#include "cli/json_values.h"
 #include "cli/verify_report.h"
 
 namespace tt::cli {
@@ -7,14 +8,6 @@ using base::Json;
 using base::JsonArray;
 using base::JsonObject;
 using pipeline::VerifyReport;
-
-Json texts_json(const std::vector<std::string>& texts) {
-  return Json(JsonArray(texts.begin(), texts.end()));
-}
-
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
-}
 
 Json gates_json(const std::vector<pipeline::Gate>& gates) {
   JsonArray array;

@@ -32,15 +32,6 @@ void set_evaluation(const Config& config, VerifyOptions& options) {
   options.eval_timeout = config.number("verify.eval_timeout").value_or(0);
 }
 
-// At most one of the inputs can be standard input.
-void check_inputs(const VerifyOptions& options) {
-  int standard = 0;
-  for (const std::string* path :
-       {&options.original, &options.candidate, &options.data, &options.labels, &options.baseline})
-    standard += *path == "-";
-  if (standard > 1) throw_usage("only one of the files can be standard input");
-}
-
 }  // namespace
 
 VerifyOptions verify_options(const Invocation& invocation) {
@@ -53,8 +44,7 @@ VerifyOptions verify_options(const Invocation& invocation) {
   options.labels = arguments.text("labels");
   options.inputs = input_mappings(invocation);
   options.mask_input = arguments.text("mask-input");
-  const std::string task = invocation.config.text("verify.task");
-  if (task != "auto") options.task = task;
+  options.task = wished_task(invocation.config);
   set_limits(invocation.config, options);
   set_evaluation(invocation.config, options);
   options.baseline = arguments.text("baseline");
@@ -65,7 +55,8 @@ VerifyOptions verify_options(const Invocation& invocation) {
     options.seed = OptionValue{kName, "seed", *seed}.integer(0, UINT64_MAX);
   options.max_memory = invocation.common.max_memory;
   options.threads = invocation.common.threads;
-  check_inputs(options);
+  check_standard_input(kName,
+                       {options.original, options.candidate, options.data, options.labels, options.baseline});
   return options;
 }
 

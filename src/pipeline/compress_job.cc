@@ -104,15 +104,16 @@ void CompressJob::price_weights(std::uint64_t goal) {
 
 const FittedPlan& CompressJob::fit(std::uint64_t goal) {
   price_weights(goal);
-  encoder_.emplace(model_, curves_, metrics_, threads_);
+  encoder_.emplace(model_, curves_, metrics_, threads_,
+                   codec::EncodeOptions{.svd_method = selection_.svd_method, .seed = options_.seed});
   if (!lossless_ && metrics_.calibration() != nullptr && goal != UINT64_MAX)
     choose(core_budget(goal, *writer_, curves_.size()));
   if (!lossless_ && options_.limits.any())
     fit_limits(goal);
   else if (lossless_)
-    fitted_ = fit_plan(plan::smallest_plan(curves_, importances_), *writer_, *encoder_, progress_);
+    fitted_ = fit_plan(plan::smallest_plan(curves_, importances_), nullptr, *writer_, *encoder_, progress_);
   else if (goal == UINT64_MAX)
-    fitted_ = fit_plan(plan::best_plan(curves_, importances_), *writer_, *encoder_, progress_);
+    fitted_ = fit_plan(plan::best_plan(curves_, importances_), nullptr, *writer_, *encoder_, progress_);
   else
     fitted_ = fit_to_size(curves_, importances_, *writer_, *encoder_, goal, original_.bytes(), progress_);
   if (fitted_.size.total >= original_.bytes())
@@ -153,7 +154,7 @@ void CompressJob::fit_limits(std::uint64_t goal) {
     fit = search_limits(goal);
     if (first.fitted.size.total < fit.fitted.size.total) {
       fit = first;
-      fit.fitted = fit_plan(first.fitted.plan, *writer_, *encoder_, progress_);
+      fit.fitted = fit_plan(first.fitted.plan, nullptr, *writer_, *encoder_, progress_);
     }
   }
   fitted_ = std::move(fit.fitted);

@@ -14,10 +14,15 @@ namespace tt::pipeline {
 
 class Encoder {
  public:
-  // All must outlive it.
+  // All must outlive it. `how`: but for its metric and warnings, which are each weight's own.
   Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, const WeightMetrics& metrics,
-          unsigned threads)
-      : model_(model), curves_(curves), metrics_(metrics), threads_(threads), stored_(curves.size()) {}
+          unsigned threads, codec::EncodeOptions how = {})
+      : model_(model),
+        curves_(curves),
+        metrics_(metrics),
+        threads_(threads),
+        how_(std::move(how)),
+        stored_(curves.size()) {}
 
   // Encodes what `plan` needs; forgets what neither `plan` nor `keep` (may be null) needs. Pointers stay
   // valid until forgotten.
@@ -36,6 +41,7 @@ class Encoder {
   const std::vector<plan::Curve>& curves_;
   const WeightMetrics& metrics_;
   unsigned threads_;
+  codec::EncodeOptions how_;
   std::vector<std::map<std::size_t, container::EncodedWeight>> stored_;  // by weight, by candidate
 };
 

@@ -31,10 +31,8 @@ class QualitySearch {
   bool attempt(const plan::Plan& plan) {
     const auto known = tried_.find(plan.choice);
     if (known != tried_.end()) return known->second;
-    FittedPlan fitted{
-        plan, shop_.encoder.encode(plan, best_ ? &best_->fitted.plan : nullptr, shop_.progress), {}};
-    fitted.size = shop_.writer.size(fitted.weights);
-    return judge(std::move(fitted));
+    const plan::Plan* const keep = best_ ? &best_->fitted.plan : nullptr;
+    return judge(fit_plan(plan, keep, shop_.writer, shop_.encoder, shop_.progress));
   }
 
   bool judge(FittedPlan fitted) {
@@ -172,10 +170,12 @@ QualityFit fit_to_quality(const Workshop& shop, const Measure& measure, std::uin
 QualityFit fit_to_weight_error(const Workshop& shop, double max_error, std::uint64_t goal) {
   for (std::size_t w = 0; w < shop.curves.size(); ++w) drop_inexact(shop, w, max_error);
   for (;;) {
-    FittedPlan fitted = goal == UINT64_MAX ? fit_plan(plan::smallest_plan(shop.curves, shop.importances),
-                                                      shop.writer, shop.encoder, shop.progress)
-                                           : fit_to_size(shop.curves, shop.importances, shop.writer,
-                                                         shop.encoder, goal, shop.bytes_in, shop.progress);
+    FittedPlan fitted =
+        goal == UINT64_MAX
+            ? fit_plan(plan::smallest_plan(shop.curves, shop.importances), nullptr, shop.writer, shop.encoder,
+                       shop.progress)
+            : fit_to_size(shop.curves, shop.importances, shop.writer, shop.encoder, goal, shop.bytes_in,
+                          shop.progress);
     Quality quality = weight_quality(max_error, fitted.weights);
     if (quality.kept()) return {std::move(fitted), std::move(quality)};
     drop_missed(shop, fitted, max_error);

@@ -46,11 +46,12 @@ tensor::SvdMethod svd_method_of(const std::string& name) {
                     "use full, truncated or randomized");
 }
 
-plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOptions& options) {
+plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOptions& options,
+                                   tensor::SvdMethod svd_method) {
   plan::PriceOptions price;
   price.method = method_of(options.method);
   price.max_rank = options.max_rank;
-  price.svd_method = svd_method_of(options.svd);
+  price.svd_method = svd_method;
   price.seed = options.seed;
   price.epsilon = price.method == plan::Method::automatic ? 0 : options.epsilon.value_or(0);
   if (!model::is_layer_role(weight.role)) {
@@ -147,8 +148,9 @@ bool WeightPattern::matches(const model::Weight& weight) const {
 Selection select_weights(const model::Model& model, const CompressOptions& options, bool exact) {
   Selection selection;
   Rules rules(options);
+  selection.svd_method = svd_method_of(options.svd);
   for (const model::Weight& weight : model.weights()) {
-    plan::PriceOptions price = options_by_role(weight, options);
+    plan::PriceOptions price = options_by_role(weight, options, selection.svd_method);
     std::string reason = rules.apply(weight, price);
     if (exact) reason = "lossless";
     if (!reason.empty()) price.freedom = Freedom::exact;

@@ -17,7 +17,8 @@ struct Selection {
   std::vector<plan::PriceOptions> options;  // by weight
   plan::Importances importances;            // by weight, without calibration
   std::vector<std::string> reasons;         // why a weight stays exact, else empty
-  std::vector<std::string> warnings;        // patterns that match nothing
+  tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;
+  std::vector<std::string> warnings;  // patterns that match nothing
 };
 
 // `exact`: everything stays exact (--lossless).

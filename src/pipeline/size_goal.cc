@@ -34,8 +34,7 @@ class Search {
 
   // Weighs the plan of `budget`; keeps it if it fits and is the largest so far. Returns the file's size.
   std::uint64_t attempt(const plan::Plan& plan) {
-    FittedPlan fitted{plan, encoder_.encode(plan, best_ ? &best_->plan : nullptr, progress_), {}};
-    fitted.size = writer_.size(fitted.weights);
+    FittedPlan fitted = fit_plan(plan, best_ ? &best_->plan : nullptr, writer_, encoder_, progress_);
     const std::uint64_t total = fitted.size.total;
     if (total <= goal_ && (!best_ || total > best_->size.total)) best_ = std::move(fitted);
     return total;
@@ -96,9 +95,9 @@ void throw_unreachable(std::uint64_t goal, std::uint64_t smallest, std::uint64_t
                                         : "nothing in this model can be made smaller");
 }
 
-FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder,
-                    base::Progress& progress) {
-  FittedPlan fitted{plan, encoder.encode(plan, nullptr, progress), {}};
+FittedPlan fit_plan(const plan::Plan& plan, const plan::Plan* keep, const container::Writer& writer,
+                    Encoder& encoder, base::Progress& progress) {
+  FittedPlan fitted{plan, encoder.encode(plan, keep, progress), {}};
   fitted.size = writer.size(fitted.weights);
   return fitted;
 }

@@ -31,9 +31,9 @@ FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const plan::Impor
 // What is left of `goal` for cores, about.
 std::uint64_t core_budget(std::uint64_t goal, const container::Writer& writer, std::size_t weights);
 
-// Encodes one plan and weighs the file.
-FittedPlan fit_plan(const plan::Plan& plan, const container::Writer& writer, Encoder& encoder,
-                    base::Progress& progress);
+// Encodes one plan and weighs the file; `keep` as in Encoder::encode.
+FittedPlan fit_plan(const plan::Plan& plan, const plan::Plan* keep, const container::Writer& writer,
+                    Encoder& encoder, base::Progress& progress);
 
 [[noreturn]] void throw_unreachable(std::uint64_t goal, std::uint64_t smallest, std::uint64_t bytes_in);
 

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "codec/encoding.h"
-#include "tensor/svd.h"
 
 namespace tt::plan {
 
@@ -17,9 +16,6 @@ struct Candidate {
   std::uint64_t bytes = 0;
   double loss = 0;
   double relative_error = 0;  // predicted ||W - W^||_F / ||W||_F
-  // lowrank: how its factors are to be computed
-  tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;
-  std::uint64_t seed = 0;
 };
 
 // Candidates in ascending bytes and strictly descending loss: nobody in it is dominated.

@@ -120,11 +120,7 @@ Curve price(const codec::WeightData& weight, const PriceOptions& options) {
   if (!tensor::all_finite(weight.layout.dtype, weight.payload)) return pareto(price_exact(weight));
   std::vector<Candidate> candidates =
       options.fixed ? price_fixed(weight, options) : price_free(weight, options);
-  for (Candidate& candidate : candidates) {
-    candidate.loss = retention_loss(candidate.loss);
-    candidate.svd_method = options.svd_method;
-    candidate.seed = options.seed;
-  }
+  for (Candidate& candidate : candidates) candidate.loss = retention_loss(candidate.loss);
   return pareto(std::move(candidates));
 }
 

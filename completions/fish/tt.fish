@@ -63,6 +63,7 @@ complete -c tt -n '__tt_is compress' -l seed -x -d 'recorded seed'
 complete -c tt -n '__tt_is compress' -l allow-symlinks -d 'follow links to external data'
 complete -c tt -n '__tt_is compress' -l fail-on-nan -d 'refuse NaN and infinity'
 complete -c tt -n '__tt_is compress' -l no-fold -d 'keep BatchNormalization and constant nodes'
+complete -c tt -n '__tt_is compress' -l no-generate -d 'do not run the model on generated inputs'
 
 # decompress
 complete -c tt -n '__tt_is decompress' -s o -l output -r -F -d 'the model to write'

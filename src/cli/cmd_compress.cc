@@ -126,6 +126,8 @@ CompressOptions make_options(const Invocation& invocation) {
   options.plan_out = arguments.text("plan-out");
   options.dry_run = arguments.has("dry-run");
   options.fold = invocation.config.flag("compression.fold") && !arguments.has("no-fold");
+  options.generate = invocation.config.flag("compression.generate") && !arguments.has("no-generate");
+  options.max_memory = invocation.common.max_memory;
   options.allow_symlinks = arguments.has("allow-symlinks");
   options.fail_on_nan = arguments.has("fail-on-nan");
   options.threads = invocation.common.threads;
@@ -195,7 +197,9 @@ Command compress_command() {
        .help = "keep weights that match exact, whatever else says",
        .repeatable = true},
       {.name = "min-size", .value = "N", .help = "keep weights of fewer than N elements exact"},
-      {.name = "no-fold", .help = "keep BatchNormalization and constant nodes beside the weights they change"},
+      {.name = "no-fold",
+       .help = "keep BatchNormalization and constant nodes beside the weights they change"},
+      {.name = "no-generate", .help = "without --calib: do not run the model on generated inputs"},
       {.name = "dry-run", .help = "do everything but write the output"},
       {.name = "plan-out", .value = "FILE", .help = "write the chosen encodings as JSON"},
       {.name = "plan", .value = "FILE", .help = "use the encodings of such a file instead of a goal"},

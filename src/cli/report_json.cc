@@ -135,6 +135,13 @@ Json choice_json(const std::optional<pipeline::PlanChoice>& choice) {
                          {"damage", choice->damage ? Json(*choice->damage) : Json()}});
 }
 
+// Null where generated samples were not asked for.
+Json generated_json(const pipeline::CompressReport& report) {
+  if (report.generated_samples == 0 && report.why_not_generated.empty()) return Json();
+  return Json(JsonObject{{"samples", Json(report.generated_samples)},
+                         {"why_not", text_or_null(report.why_not_generated)}});
+}
+
 Json folded_json(const model::FoldReport& folded) {
   JsonObject left;
   for (const auto& [reason, count] : folded.left) left.emplace_back(reason, Json(count));
@@ -154,6 +161,7 @@ Json compress_json(const pipeline::CompressReport& report) {
                          {"budget_bytes", report.budget_bytes > 0 ? Json(report.budget_bytes) : Json()},
                          {"quality", quality_json(report.quality)},
                          {"calibrated", Json(report.calibrated)},
+                         {"generated", generated_json(report)},
                          {"choice", choice_json(report.choice)},
                          {"seed", Json(report.seed)},
                          {"seconds", Json(report.seconds)},

@@ -8,11 +8,13 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "pipeline/calibrate.h"
 #include "pipeline/compress_job.h"
 #include "pipeline/file_hash.h"
 #include "pipeline/fold_model.h"
+#include "pipeline/generated_calibration.h"
 #include "pipeline/plan_file.h"
 
 namespace tt::pipeline {
@@ -103,6 +105,23 @@ JobCalibration calibration_of(const model::Model& model, const CompressOptions& 
           is_calibration_file(limits.calib)};
 }
 
+// Where it helps and the user did not say what is to be done with each weight.
+bool wants_generated(const model::Model& model, const CompressOptions& options, std::uint64_t goal) {
+  return options.generate && !options.lossless && options.effort != Effort::fast && options.plan_in.empty() &&
+         options.method == "auto" && model.format() == model::FileFormat::onnx &&
+         (goal != UINT64_MAX || options.limits.has_samples());
+}
+
+JobCalibration generated_for(const model::Model& model, const CompressOptions& options,
+                             base::Progress& progress, CompressReport& report) {
+  const unsigned threads = options.threads == 0 ? base::default_threads() : options.threads;
+  const GeneratedCalibration generated =
+      calibrate_on_generated(model, {threads, options.seed, options.max_memory}, progress);
+  report.generated_samples = generated.samples;
+  report.why_not_generated = generated.why_not;
+  return {generated.known, {}, false, generated_limits(options.max_memory)};
+}
+
 // The outputs, opened before the work so that a folder that cannot be written is found first. They appear
 // together at the end: the rollback file first, so that a compressed model never stands without it.
 class Outputs {
@@ -155,6 +174,8 @@ CompressReport compress(const CompressOptions& options, base::Progress& progress
   Outputs outputs(options);
   JobCalibration calibration = calibration_of(original, options, progress);
   report.calibrated = calibration.known != nullptr;
+  if (!calibration.known && wants_generated(original, options, goal))
+    calibration = generated_for(original, options, progress, report);
   const std::optional<model::Model> folded = fold_model(original, options, report.folded);
   const model::Model& model = folded ? *folded : original;
   if (calibration.known) calibration.weights = calibrated_as(model, original, report.folded);

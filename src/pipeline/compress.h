@@ -42,6 +42,8 @@ struct CompressOptions {
   bool dry_run = false;           // everything but the output
   std::string plan_out, plan_in;  // the plan as JSON
   bool fold = true;               // model/fold.h first; --lossless and the rollback file never
+  bool generate = true;           // without calib: pipeline/generated_calibration.h
+  std::uint64_t max_memory = 0;   // of the child process for that; 0 is no limit
   bool allow_symlinks = false;
   bool fail_on_nan = false;
 };
@@ -54,7 +56,9 @@ struct CompressReport {
   std::uint64_t budget_bytes = 0;  // 0 = no size goal
   std::optional<Quality> quality;  // with limits: what the file was measured to keep
   bool calibrated = false;
-  std::optional<PlanChoice> choice;  // with calibration and a size goal
+  std::uint64_t generated_samples = 0;  // that stood for a calibration
+  std::string why_not_generated;        // empty if they did, or were not asked for
+  std::optional<PlanChoice> choice;     // with calibration (generated too) and a size goal
   std::uint64_t seed = 0;
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;

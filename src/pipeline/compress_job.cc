@@ -53,7 +53,8 @@ CompressJob::CompressJob(const model::Model& model, const model::Model& original
       threads_(options.threads == 0 ? base::default_threads() : options.threads),
       selection_(select_weights(model, options, lossless)),
       metrics_(calibration.known, calibration.weights),
-      importances_(selection_.importances) {
+      importances_(selection_.importances),
+      isolate_(calibration.isolate) {
   tensor::check_address_space(threads_);
   // First of all: what is wrong with the samples is found before the work.
   if (!lossless && options.limits.any() && options.limits.has_samples())
@@ -127,7 +128,7 @@ void CompressJob::choose(std::uint64_t budget) {
   for (std::size_t w = 0; w < curves_.size(); ++w) sensitivities.push_back(metrics_.sensitivity(w));
   std::optional<PlanJudge> judge;
   if (options_.effort != Effort::fast && !calibration.held_out().empty())
-    judge.emplace(original_, model_, calibration, options_.limits.task, threads_);
+    judge.emplace(original_, model_, calibration, JudgeSetup{options_.limits.task, threads_, isolate_});
   choice_ = choose_importances({curves_, selection_.importances, sensitivities, *encoder_,
                                 judge ? &*judge : nullptr, options_.effort == Effort::max, progress_},
                                budget, importances_);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/child.h"
 #include "pipeline/compress.h"
 #include "pipeline/encoder.h"
 #include "pipeline/plan_choice.h"
@@ -20,6 +21,7 @@ struct JobCalibration {
   std::shared_ptr<const runtime::Calibration> known = nullptr;  // null without --calib
   CalibratedAs weights = {};                                    // of the model to be compressed
   bool judges = false;  // limits are measured on what it held out: its samples are not at hand
+  std::optional<base::ChildLimits> isolate = {};  // run the model in a child to judge plans
 };
 
 class CompressJob {
@@ -68,6 +70,7 @@ class CompressJob {
   std::vector<plan::Curve> curves_;
   std::optional<container::Writer> writer_;
   std::optional<QualityCheck> check_;  // with limits and samples
+  std::optional<base::ChildLimits> isolate_;
   std::optional<Encoder> encoder_;
   std::optional<Quality> quality_;
   FittedPlan fitted_;

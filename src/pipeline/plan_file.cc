@@ -102,6 +102,7 @@ Json options_json(const CompressOptions& options, bool lossless) {
   if (!options.exclude.empty()) json.emplace_back("exclude", texts(options.exclude));
   if (!options.preserve.empty()) json.emplace_back("preserve", texts(options.preserve));
   if (!options.fold) json.emplace_back("fold", false);
+  if (!options.generate) json.emplace_back("generate", false);
   if (options.min_size != 0) json.emplace_back("min_size", options.min_size);
   if (!options.plan_in.empty()) json.emplace_back("plan", true);
   return json;

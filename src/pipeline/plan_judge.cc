@@ -10,12 +10,11 @@ namespace {
 // One thread: a sum that is split otherwise would decide another plan on another machine.
 constexpr unsigned kRuntimeThreads = 1;
 
-runtime::DamageOptions damage_options(const runtime::Calibration& calibration, const std::string& task,
-                                      unsigned threads) {
+runtime::DamageOptions damage_options(const runtime::Calibration& calibration, const JudgeSetup& setup) {
   runtime::DamageOptions options;
-  options.threads = threads;
+  options.threads = setup.threads;
   options.mask_input = calibration.info().mask_input;
-  if (!task.empty()) options.task = runtime::parse_task(task);
+  if (!setup.task.empty()) options.task = runtime::parse_task(setup.task);
   return options;
 }
 
@@ -23,23 +22,23 @@ runtime::DamageOptions damage_options(const runtime::Calibration& calibration, c
 
 struct PlanJudge::State {
   State(const model::Model& original, const model::Model& compressed, const runtime::Calibration& calibration,
-        const std::string& task, unsigned worker_threads)
+        const JudgeSetup& judge_setup)
       : model(compressed),
-        threads(worker_threads),
-        session(runtime::Session::open(original, {.threads = kRuntimeThreads, .isolate = {}})),
+        setup(judge_setup),
+        session(runtime::Session::open(original, {.threads = kRuntimeThreads, .isolate = setup.isolate})),
         samples(runtime::held_out_samples(calibration.held_out(), session.inputs(), "the calibration")),
-        meter(original, session, samples, samples.size(), damage_options(calibration, task, threads)) {}
+        meter(original, session, samples, samples.size(), damage_options(calibration, setup)) {}
 
   const model::Model& model;
-  unsigned threads;
+  JudgeSetup setup;
   runtime::Session session;
   runtime::Samples samples;
   runtime::DamageMeter meter;
 };
 
 PlanJudge::PlanJudge(const model::Model& original, const model::Model& model,
-                     const runtime::Calibration& calibration, const std::string& task, unsigned threads)
-    : state_(std::make_unique<State>(original, model, calibration, task, threads)) {}
+                     const runtime::Calibration& calibration, const JudgeSetup& setup)
+    : state_(std::make_unique<State>(original, model, calibration, setup)) {}
 PlanJudge::~PlanJudge() = default;
 PlanJudge::PlanJudge(PlanJudge&&) noexcept = default;
 
@@ -53,8 +52,8 @@ std::string PlanJudge::measure() const {
 
 std::optional<double> PlanJudge::damage(const std::vector<const container::EncodedWeight*>& weights) const {
   const runtime::Session candidate =
-      runtime::Session::open(decoded_model(state_->model, weights, {}, state_->threads),
-                             {.threads = kRuntimeThreads, .isolate = {}});
+      runtime::Session::open(decoded_model(state_->model, weights, {}, state_->setup.threads),
+                             {.threads = kRuntimeThreads, .isolate = state_->setup.isolate});
   return state_->meter.of(candidate);
 }
 

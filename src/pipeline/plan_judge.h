@@ -7,18 +7,25 @@
 #include <string>
 #include <vector>
 
+#include "base/child.h"
 #include "container/container.h"
 #include "model/model.h"
 #include "runtime/calibration.h"
 
 namespace tt::pipeline {
 
+struct JudgeSetup {
+  std::string task;  // empty = chosen
+  unsigned threads = 1;
+  std::optional<base::ChildLimits> isolate = {};  // the model runs in a child process
+};
+
 class PlanJudge {
  public:
   // The weights are those of `model`, which says the same as `original` (folded) or is it. All must outlive
   // it; the calibration has held-out samples. Errors: those of runtime.
   PlanJudge(const model::Model& original, const model::Model& model, const runtime::Calibration& calibration,
-            const std::string& task, unsigned threads);
+            const JudgeSetup& setup);
   ~PlanJudge();
   PlanJudge(PlanJudge&&) noexcept;
 

@@ -159,6 +159,7 @@ void Calibrator::State::describe(const SampleScan& scan, const std::vector<Sampl
   info.blocks = scan.blocks;
   std::sort(info.blocks.begin(), info.blocks.end());
   info.seed = options.seed;
+  info.generated = options.generated;
   info.mask_input = options.mask_input;
   info.part = CalibrationPart{0, 0, 0, false, resume_key(scan, options)};
   for (const LayerInput& input : layers.inputs) {

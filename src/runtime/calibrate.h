@@ -25,6 +25,8 @@ struct CalibrateOptions {
   bool spare_last_quarter = false;  // of these: something else is measured on it
   bool hold_out = true;           // keep the last quarter of every block out, and a few of these samples
   bool sensitivities = true;
+  std::uint64_t max_probe_samples = kMaxProbeSamples;  // that sensitivities are measured on
+  bool generated = false;                              // CalibrationInfo::generated
   std::optional<Task> task;       // for the measure of sensitivities, else chosen (runtime/task.h)
   std::optional<base::ChildLimits> isolate;
   // Asked after every block and every weight; if true, `checkpoint` gets what can go on later (info.part).

@@ -52,8 +52,8 @@ void add_to_diagonal(tensor::Metric& metric, double part) {
   for (std::uint64_t i = 0; i < n; ++i) metric.values[i * stride] += part * sum / static_cast<double>(n);
 }
 
-double shrinkage(std::uint64_t features, double rows) {
-  return kShrinkage + kFewRows * std::min(1.0, static_cast<double>(features) / rows);
+double shrinkage(const CalibrationInfo& info, std::uint64_t features, double rows) {
+  return (info.generated ? kInvented : kShrinkage) + kFewRows * std::min(1.0, static_cast<double>(features) / rows);
 }
 
 }  // namespace
@@ -122,7 +122,8 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
   metric.size = weight.axis == 0 ? weight.rows : weight.cols;
   for (const std::uint64_t input : weight.inputs)
     metric.samples += static_cast<double>(info.inputs[input].rows);
-  if (!(metric.samples > 0)) return metric;
+  const bool tokens = !weight.inputs.empty() && info.inputs[weight.inputs[0]].kind == InputKind::tokens;
+  if (!(metric.samples > 0) || (info.generated && tokens)) return metric;
   const std::uint64_t n = metric.size;
   const bool diagonal = is_diagonal(info.inputs[weight.inputs[0]].kind);
   metric.kind = diagonal ? tensor::Metric::Kind::diagonal : tensor::Metric::Kind::full;
@@ -135,16 +136,17 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
       add_unpacked(values, n, metric.values);
   }
   if (!diagonal) keep_groups_apart(metric.values, n, weight.group);
-  if (info.inputs[weight.inputs[0]].kind == InputKind::tokens)
+  if (tokens)
     add_to_diagonal(metric, kUnseen);
   else
-    add_to_diagonal(metric, shrinkage(n, metric.samples));
+    add_to_diagonal(metric, shrinkage(info, n, metric.samples));
   return metric;
 }
 
 std::string Calibration::metric_key(std::size_t weight) const {
   const WeightInfo& info = info_.weights.at(weight);
   if (info.inputs.empty()) return {};
+  if (info_.generated && info_.inputs[info.inputs[0]].kind == InputKind::tokens) return {};
   std::string key = std::to_string(info.axis) + "/" + std::to_string(info.group);
   for (const std::uint64_t input : info.inputs) key += "," + std::to_string(input);
   return key;
@@ -158,6 +160,7 @@ std::shared_ptr<const tensor::Metric> Calibration::metric(std::size_t weight) co
   };
   if (info.inputs.empty()) return build();
   const std::string key = metric_key(weight);
+  if (key.empty()) return build();
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const tensor::Metric>& slot = cache_[key];
   if (std::shared_ptr<const tensor::Metric> known = slot.lock()) return known;

@@ -71,6 +71,7 @@ struct CalibrationInfo {
   std::vector<InputInfo> inputs;
   std::vector<WeightInfo> weights;
   std::vector<Probe> probes;
+  bool generated = false;  // samples that nobody took from life (runtime/generated_samples.h); in no file
   std::vector<base::Sha256> held_out;  // of every sample that is kept, ascending
   std::optional<CalibrationPart> part;
 };
@@ -106,6 +107,7 @@ std::string warning_of(const InputInfo& input);
 inline constexpr double kShrinkage = 0.01;  // of a Gram
 inline constexpr double kFewRows = 0.02;    // times features / rows, at most 1
 inline constexpr double kUnseen = 0.5;      // of the counts of a table's rows: no samples look up all of them
+inline constexpr double kInvented = 0.2;    // of a Gram of generated samples, whose counts say nothing
 
 // C of a weight, regularised as above; `totals` gives the sums of an input (BinnedSum::totals). The identity,
 // with the size of the axis, where nothing is known; its `samples` is 0.

@@ -126,8 +126,10 @@ OpenFile open_file(const base::InputFile& file) {
   }
   check_version(json, file.name());
   try {
-    root = base::parse_sha256(json.at("__metadata__", "header").at("ttcal.root", "metadata").as_string("root"));
-    const auto range = json.at(kManifestName, "header").at("data_offsets", kManifestName).as_uints("data_offsets");
+    root =
+        base::parse_sha256(json.at("__metadata__", "header").at("ttcal.root", "metadata").as_string("root"));
+    const auto range =
+        json.at(kManifestName, "header").at("data_offsets", kManifestName).as_uints("data_offsets");
     if (range.size() != 2 || range[0] > range[1]) corrupt(where, "its manifest has no range");
     begin = range[0];
     end = range[1];
@@ -137,9 +139,11 @@ OpenFile open_file(const base::InputFile& file) {
   const std::uint64_t data = file.size() - header.size();
   if (end != data) corrupt(where, "its manifest does not end with the file (the file is cut off)");
   if (end - begin > (16u << 20))
-    throw Error(ErrorKind::resource_limit, where + ": a manifest of " + std::to_string(end - begin) + " bytes");
+    throw Error(ErrorKind::resource_limit,
+                where + ": a manifest of " + std::to_string(end - begin) + " bytes");
   const Bytes packed = file.read_bytes(header.size() + begin, end - begin);
-  if (base::sha256(packed) != root) corrupt("manifest of " + base::quoted(file.name()), "its bytes have changed");
+  if (base::sha256(packed) != root)
+    corrupt("manifest of " + base::quoted(file.name()), "its bytes have changed");
   OpenFile open;
   open.manifest = parse_calibration_manifest(packed, "manifest of " + base::quoted(file.name()));
   open.layout = layout_of(open.manifest, packed);
@@ -169,16 +173,9 @@ NamedArrays read_samples(const base::InputFile& file, const OpenFile& open) {
   return arrays;
 }
 
-}  // namespace
-
-bool is_calibration(const base::InputFile& file) {
-  if (file.size() < 9) return false;
-  const Bytes start = file.read_bytes(0, std::min<std::uint64_t>(file.size(), 64));
-  const std::string_view text = base::text_of(base::ByteView(start).subspan(8));
-  return text.starts_with("{\"__metadata__\":{\"ttcal.");
-}
-
-void write_calibration(const CalibrationSums& sums, base::OutputFile& out, unsigned threads) {
+// Calls allocate(size) once, then write(offset, bytes) for every part of the file.
+template <typename Allocate, typename Write>
+void lay_down(const CalibrationSums& sums, unsigned threads, const Allocate& allocate, const Write& write) {
   CalibrationManifest manifest{sums.info, std::vector<StoredSum>(sums.sums.size()), {}};
   std::vector<Bytes> stored(sums.sums.size());
   base::parallel_for(stored.size(), threads, [&](std::size_t i) {
@@ -190,13 +187,38 @@ void write_calibration(const CalibrationSums& sums, base::OutputFile& out, unsig
   const FileLayout layout = layout_of(manifest, packed);
   if (layout.header.size() > kMaxHeader)
     throw Error(ErrorKind::resource_limit, "the model has too many layer inputs for one file");
-  out.allocate(layout.total);
-  out.write(0, base::view_of(layout.header));
+  allocate(layout.total);
+  write(0, base::view_of(layout.header));
   for (std::size_t i = 0; i < stored.size(); ++i)
-    if (!stored[i].empty()) out.write(layout.sums[i], stored[i]);
+    if (!stored[i].empty()) write(layout.sums[i], stored[i]);
   for (std::size_t i = 0; i < sums.held_out.size(); ++i)
-    if (!sums.held_out[i].array.data.empty()) out.write(layout.samples[i], sums.held_out[i].array.data);
-  out.write(layout.manifest, packed);
+    if (!sums.held_out[i].array.data.empty()) write(layout.samples[i], sums.held_out[i].array.data);
+  write(layout.manifest, packed);
+}
+
+}  // namespace
+
+bool is_calibration(const base::InputFile& file) {
+  if (file.size() < 9) return false;
+  const Bytes start = file.read_bytes(0, std::min<std::uint64_t>(file.size(), 64));
+  const std::string_view text = base::text_of(base::ByteView(start).subspan(8));
+  return text.starts_with("{\"__metadata__\":{\"ttcal.");
+}
+
+void write_calibration(const CalibrationSums& sums, base::OutputFile& out, unsigned threads) {
+  lay_down(
+      sums, threads, [&](std::uint64_t size) { out.allocate(size); },
+      [&](std::uint64_t offset, base::ByteView bytes) { out.write(offset, bytes); });
+}
+
+Bytes calibration_bytes(const CalibrationSums& sums, unsigned threads) {
+  Bytes file;
+  lay_down(
+      sums, threads, [&](std::uint64_t size) { file.resize(size); },
+      [&](std::uint64_t offset, base::ByteView bytes) {
+        std::copy(bytes.begin(), bytes.end(), file.begin() + static_cast<std::ptrdiff_t>(offset));
+      });
+  return file;
 }
 
 CalibrationInfo read_calibration_info(const base::InputFile& file) {

@@ -19,6 +19,9 @@ bool is_calibration(const base::InputFile& file);
 // description is above the limits of the format.
 void write_calibration(const CalibrationSums& sums, base::OutputFile& out, unsigned threads);
 
+// The same file in memory.
+base::Bytes calibration_bytes(const CalibrationSums& sums, unsigned threads);
+
 // Header and manifest alone. Errors: bad_data (no .ttcal file), corrupt, unsupported (a newer version),
 // resource_limit.
 CalibrationInfo read_calibration_info(const base::InputFile& file);

@@ -23,7 +23,7 @@ class Prober {
          const CalibrateOptions& options)
       : model_(model), skeleton_(lean_skeleton(model)), session_{1, options.isolate} {
     const Session original = Session::open(image_with(model, skeleton_), session_);
-    meter_.emplace(model, original, samples, std::min(available, kMaxProbeSamples),
+    meter_.emplace(model, original, samples, std::min(available, options.max_probe_samples),
                    DamageOptions{options.threads, options.mask_input, options.task});
   }
 

@@ -12,6 +12,7 @@ namespace tt::codec {
 namespace {
 
 constexpr std::uint64_t kChoosingCodes = 1u << 15;    // enough to tell parameters apart
+constexpr std::uint64_t kGuessingCodes = 1u << 13;    // enough where only the size is wanted
 constexpr std::uint64_t kEstimatingCodes = 1u << 20;  // enough for 2 % of the size
 
 constexpr double kWorthPredicting = 0.9975;  // it halves the speed of decoding
@@ -183,7 +184,7 @@ std::vector<CodeParameters> fit_weights(const CodeMatrix& sample, CodeParameters
 // Tries one parameter after the other and keeps what makes the whole matrix smaller.
 class Search {
  public:
-  explicit Search(const CodeMatrix& matrix) : sample_(matrix, kChoosingCodes) {
+  Search(const CodeMatrix& matrix, std::uint64_t codes) : sample_(matrix, codes) {
     double sum = 0;
     for (const std::int32_t code : sample_.view().codes) sum += std::abs(static_cast<double>(code));
     best_.scale = nearest_scale(sum / static_cast<double>(sample_.view().codes.size()));
@@ -231,17 +232,21 @@ class Search {
   double bits_ = 0;
 };
 
+CodeParameters choose(const CodeMatrix& matrix, std::uint64_t codes) {
+  if (std::all_of(matrix.codes.begin(), matrix.codes.end(), [](std::int32_t code) { return code == 0; }))
+    return {};
+  return Search(matrix, codes).run();
+}
+
 }  // namespace
 
 CodeParameters choose_parameters(const CodeMatrix& matrix) {
-  if (std::all_of(matrix.codes.begin(), matrix.codes.end(), [](std::int32_t code) { return code == 0; }))
-    return {};
-  return Search(matrix).run();
+  return choose(matrix, kChoosingCodes);
 }
 
 double estimate_bits(const CodeMatrix& matrix) {
   if (matrix.codes.empty()) return 0;
-  const CodeParameters parameters = choose_parameters(matrix);
+  const CodeParameters parameters = choose(matrix, kGuessingCodes);
   if (parameters.scale == 0) return 8;
   const Sample sample(matrix, kEstimatingCodes);
   return fixed_bits(parameters) + sample.extrapolate(cost(sample.view(), parameters));

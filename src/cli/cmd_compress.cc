@@ -111,9 +111,10 @@ void check_paths(const Invocation& invocation, const CompressOptions& options) {
 }
 
 pipeline::Effort effort_of(const std::string* text) {
-  if (text == nullptr || *text == "default") return pipeline::Effort::normal;
-  if (*text == "fast") return pipeline::Effort::fast;
-  if (*text == "max") return pipeline::Effort::max;
+  using pipeline::Effort;
+  if (text == nullptr) return Effort::normal;
+  for (const Effort effort : {Effort::fast, Effort::normal, Effort::max})
+    if (pipeline::terms_of(effort).name == *text) return effort;
   throw_usage("option --effort is " + base::quoted(*text) + ", but must be fast, default or max");
 }
 
@@ -195,7 +196,8 @@ Command compress_command() {
        .help = "keep weights that match exact, whatever else says",
        .repeatable = true},
       {.name = "min-size", .value = "N", .help = "keep weights of fewer than N elements exact"},
-      {.name = "no-fold", .help = "keep BatchNormalization and constant nodes beside the weights they change"},
+      {.name = "no-fold",
+       .help = "keep BatchNormalization and constant nodes beside the weights they change"},
       {.name = "dry-run", .help = "do everything but write the output"},
       {.name = "plan-out", .value = "FILE", .help = "write the chosen encodings as JSON"},
       {.name = "plan", .value = "FILE", .help = "use the encodings of such a file instead of a goal"},

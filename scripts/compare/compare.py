@@ -55,7 +55,7 @@ def run_tt(found, path, model, arguments, scratch):
     run_sweep(found, f"tt {version}", tt.sweep(arguments.tt, path, budgets, None), scratch)
     with tempfile.TemporaryDirectory() as folder:
         data, target = pathlib.Path(folder) / "samples.npz", pathlib.Path(folder) / "calibration.ttcal"
-        samples.write(found.model, "calibration", arguments.data, data)
+        samples.write(found.model, str(path), "calibration", arguments.data, data)
         calibration = tt.calibrated(arguments.tt, path, data, target)
         run_sweep(found, f"tt calibrated {version}", tt.sweep(arguments.tt, path, budgets, calibration), scratch)
 

@@ -40,15 +40,6 @@ def run(session, feed):
     return [np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)]
 
 
-def run_recurrent(session, feed):
-    """silero: a frame at a time, the state carried along."""
-    state, outputs = np.zeros((2, 1, 128), np.float32), []
-    for frame in feed["input"]:
-        output, state = session.run(None, {"input": frame[None], "sr": np.array(16000, np.int64), "state": state})
-        outputs.append((output[0], state[:, 0]))
-    return [np.stack(parts) for parts in zip(*outputs, strict=True)]
-
-
 class Judge:
     """Runs the original once; then judges candidates."""
 
@@ -61,7 +52,8 @@ class Judge:
     def outputs(self, path):
         session = open_session(path)
         if self.model == "silero_vad_op18_ifless":
-            return run_recurrent(session, self.feed)
+            runs = samples.frame_by_frame(session, self.feed)
+            return [np.stack(parts) for parts in zip(*((output[0], state[:, 0]) for _, output, state in runs), strict=True)]
         if self.model == "shakespeare_gpt":
             return run(session, {"input_ids": self.feed["input_ids"][:, :-1]})
         return run(session, self.feed)

@@ -1,9 +1,9 @@
 """Inputs of every model, for calibration and for evaluation: never the same ones.
 
-usage: samples.py MODEL calibration|evaluation DATA_FOLDER OUT.npz
+usage: samples.py MODEL ORIGINAL.onnx calibration|evaluation DATA_FOLDER OUT.npz
 
-samples(MODEL, PART, DATA) gives {input: array, first axis = samples}. PART is "calibration" or "evaluation". Where there is no real
-data, pictures are drawn (textures.py) with different seeds.
+samples(MODEL, PART, DATA) gives {input: array, first axis = samples}, a scalar for a scalar input. PART is "calibration" or
+"evaluation". Where there is no real data, pictures are drawn (textures.py) with different seeds.
 """
 import os
 import pathlib
@@ -65,13 +65,14 @@ def minilm(part, data):
 
 
 def silero(part, data):
-    """Frames of 512 samples behind 64 of context: the first half of the recording, or the second. The state is carried along by quality.py."""
+    """Frames of 512 samples behind 64 of context: the first half of the recording, or the second, each a whole input of the model (batch 1,
+    in the middle of the state's shape), at first with a state of zeros: frame_by_frame() carries it along."""
     with wave.open(os.fspath(data / "silero_test.wav")) as file:
         sound = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
     sound = pick(part, sound[:len(sound) // 2], sound[len(sound) // 2:])
     starts = np.arange(0, len(sound) - 576, 512)
-    frames = np.stack([sound[s:s + 576] for s in starts])
-    return {"input": frames, "sr": np.full(len(frames), 16000, np.int64), "state": np.zeros((len(frames), 2, 128), np.float32)}
+    frames = np.stack([sound[None, s:s + 576] for s in starts])
+    return {"input": frames, "sr": np.array(16000, np.int64), "state": np.zeros((len(frames), 2, 1, 128), np.float32)}
 
 
 def vttrack(part, _):
@@ -114,14 +115,30 @@ SAMPLES = {
 def samples(model, part, data):
     arrays = SAMPLES[model](part, data)
     kind = np.float16 if model == "squeezenet_fp16" else np.float32
-    return {name: np.ascontiguousarray(array, kind if array.dtype.kind == "f" else None) for name, array in arrays.items()}
+    return {name: np.asarray(array, kind if array.dtype.kind == "f" else None, order="C") for name, array in arrays.items()}
 
 
-def write(model, part, data, target):
-    np.savez(target, **samples(model, part, data))
+def frame_by_frame(session, feed):
+    """silero: state before, output and state behind every frame, the state carried along."""
+    state = feed["state"][0]
+    for frame in feed["input"]:
+        before = state
+        output, state = session.run(None, {"input": frame, "sr": feed["sr"], "state": before})
+        yield before, output, state
+
+
+def write(model, original, part, data, target):
+    """States are those that the original comes to: one that never leaves zero says that the weights behind it do not matter."""
+    arrays = samples(model, part, data)
+    if "state" in arrays:
+        import onnxruntime
+        onnxruntime.set_default_logger_severity(3)
+        session = onnxruntime.InferenceSession(original, providers=["CPUExecutionProvider"])
+        arrays["state"] = np.stack([before for before, _, _ in frame_by_frame(session, arrays)])
+    np.savez(target, **arrays)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or sys.argv[1] not in SAMPLES or sys.argv[2] not in SEEDS:
-        sys.exit("usage: samples.py MODEL calibration|evaluation DATA_FOLDER OUT.npz; models: " + " ".join(SAMPLES))
-    write(sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4])
+    if len(sys.argv) != 6 or sys.argv[1] not in SAMPLES or sys.argv[3] not in SEEDS:
+        sys.exit(f"{__doc__.splitlines()[2]}; models: {' '.join(SAMPLES)}")
+    write(*sys.argv[1:4], pathlib.Path(sys.argv[4]), sys.argv[5])

@@ -111,9 +111,10 @@ void check_paths(const Invocation& invocation, const CompressOptions& options) {
 }
 
 pipeline::Effort effort_of(const std::string* text) {
-  if (text == nullptr || *text == "default") return pipeline::Effort::normal;
-  if (*text == "fast") return pipeline::Effort::fast;
-  if (*text == "max") return pipeline::Effort::max;
+  using pipeline::Effort;
+  if (text == nullptr) return Effort::normal;
+  for (const Effort effort : {Effort::fast, Effort::normal, Effort::max})
+    if (pipeline::terms_of(effort).name == *text) return effort;
   throw_usage("option --effort is " + base::quoted(*text) + ", but must be fast, default or max");
 }
 

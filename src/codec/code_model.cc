@@ -136,9 +136,9 @@ void CodeModel::predict() {
   }
 }
 
-std::array<float, kFeatures> CodeModel::features(std::uint32_t y) const {
+std::array<float, kFeatures> CodeModel::features(std::uint32_t y, std::uint64_t distance) const {
   const Column& column = columns_[j_];
-  return {neighbour(1)[y], neighbour(distance_)[y], neighbour(distance_ > 0 ? distance_ + 1 : 0)[y],
+  return {neighbour(1)[y], neighbour(distance)[y], neighbour(distance > 0 ? distance + 1 : 0)[y],
           signed_row_[y] * column.signed_share, expected_[y] * column.skew * column.inverse_mean};
 }
 

@@ -84,8 +84,9 @@ class CodeModel {
   }
   void learn(const CodeColumn& column);
 
-  // For fitting weights: what they multiply, and the unit in which they predict a code.
-  std::array<float, kFeatures> features(std::uint32_t y) const;
+  // For fitting weights: what they would multiply with another `distance`, no larger than the parameters',
+  // and the unit in which they predict a code.
+  std::array<float, kFeatures> features(std::uint32_t y, std::uint64_t distance) const;
   float unit() const { return columns_[j_].inverse_mean; }
 
  private:

@@ -12,6 +12,7 @@ namespace tt::codec {
 namespace {
 
 constexpr std::uint64_t kChoosingCodes = 1u << 15;    // enough to tell parameters apart
+constexpr std::uint64_t kGuessingCodes = 1u << 13;    // enough where only the size is wanted
 constexpr std::uint64_t kEstimatingCodes = 1u << 20;  // enough for 2 % of the size
 
 constexpr double kWorthPredicting = 0.9975;  // it halves the speed of decoding
@@ -96,20 +97,33 @@ class Sample {
   CodeMatrix view_;
 };
 
-// Normal equations of the least squares that predict codes from the features.
-struct Fit {
-  std::array<std::array<double, kFeatures + 1>, kFeatures> sums{};
+// Distances that are tried; 0 is always allowed.
+constexpr std::array<std::uint8_t, 5> kDistances = {0, 3, 5, 7, 28};
 
-  void add(const std::array<float, kFeatures>& features, double wanted) {
-    for (std::size_t a = 0; a < kFeatures; ++a) {
-      const auto feature = static_cast<double>(features[a]);
-      for (std::size_t b = 0; b < kFeatures; ++b) sums[a][b] += feature * static_cast<double>(features[b]);
-      sums[a][kFeatures] += feature * wanted;
+// Normal equations of the least squares that predict codes from the features of all distances at once: those
+// of one distance are a part of them. The upper triangle of features^T features and, last, features^T wanted.
+class Fit {
+ public:
+  explicit Fit(std::size_t distances) : size_(3 + 2 * (distances - 1)) {}
+
+  void add(const CodeModel& model, std::uint32_t lane, double wanted) {
+    for (std::size_t d = 1; 2 * d + 1 < size_; ++d) {
+      const auto features = model.features(lane, kDistances[d]);
+      row_[2 * d + 1] = static_cast<double>(features[1]);
+      row_[2 * d + 2] = static_cast<double>(features[2]);
     }
+    const auto features = model.features(lane, 0);
+    row_[0] = static_cast<double>(features[0]);
+    row_[1] = static_cast<double>(features[3]);
+    row_[2] = static_cast<double>(features[4]);
+    row_[size_] = wanted;
+    for (std::size_t a = 0; a < size_; ++a)
+      for (std::size_t b = a; b <= size_; ++b) sums_[a][b] += row_[a] * row_[b];
   }
-  // By elimination; the ridge keeps it regular.
-  std::array<double, kFeatures> solve(double ridge) const {
-    auto rows = sums;
+
+  // For the d-th distance, by elimination; the ridge keeps it regular.
+  std::array<double, kFeatures> solve(std::size_t d, double ridge) const {
+    auto rows = equations(d);
     for (std::size_t a = 0; a < kFeatures; ++a) rows[a][a] += ridge;
     for (std::size_t a = 0; a < kFeatures; ++a)
       for (std::size_t other = 0; other < kFeatures; ++other) {
@@ -121,30 +135,56 @@ struct Fit {
     for (std::size_t a = 0; a < kFeatures; ++a) weights[a] = rows[a][kFeatures] / rows[a][a];
     return weights;
   }
+
+ private:
+  static constexpr std::size_t kMost = 3 + 2 * (kDistances.size() - 1);
+
+  std::array<std::array<double, kFeatures + 1>, kFeatures> equations(std::size_t d) const {
+    const std::array<std::size_t, kFeatures + 1> places = {0, 2 * d + 1, 2 * d + 2, 1, 2, size_};
+    std::array<std::array<double, kFeatures + 1>, kFeatures> rows{};
+    for (std::size_t a = 0; a < kFeatures; ++a)
+      for (std::size_t b = 0; b <= kFeatures; ++b)
+        if (d > 0 || ((a < 1 || a > 2) && (b < 1 || b > 2)))  // distance 0 has no second neighbours
+          rows[a][b] = sums_[std::min(places[a], places[b])][std::max(places[a], places[b])];
+    return rows;
+  }
+
+  std::size_t size_;
+  std::array<double, kMost + 1> row_{};
+  std::array<std::array<double, kMost + 1>, kMost> sums_{};
 };
 
-// Weights for `parameters.distance`, by a pass in which nothing is predicted.
-CodeParameters fit_weights(const CodeMatrix& sample, CodeParameters parameters) {
+// `parameters` with the weights for each of the first `distances` distances, by a pass in which nothing is
+// predicted.
+std::vector<CodeParameters> fit_weights(const CodeMatrix& sample, CodeParameters parameters,
+                                        std::size_t distances) {
   parameters.predicted = true;
   parameters.weights.fill(0);
-  Fit fit;
+  parameters.distance = kDistances[distances - 1];
+  Fit fit(distances);
   const auto take = [&](const CodeModel& model, std::span<const CodeElement> elements) {
     for (const CodeElement& element : elements) {
       const auto code = static_cast<double>(element.context.residual(element.magnitude, element.negative));
-      fit.add(model.features(element.lane), std::clamp(code * static_cast<double>(model.unit()), -4.0, 4.0));
+      fit.add(model, element.lane, std::clamp(code * static_cast<double>(model.unit()), -4.0, 4.0));
     }
   };
   walk_codes(sample, parameters, take, [] {});
-  const auto weights = fit.solve(1e-3 * static_cast<double>(sample.codes.size()) + 1);
-  for (std::size_t i = 0; i < kFeatures; ++i)
-    parameters.weights[i] = static_cast<std::int8_t>(std::lround(std::clamp(64 * weights[i], -127.0, 127.0)));
-  return parameters;
+  std::vector<CodeParameters> fitted;
+  for (std::size_t d = 0; d < distances; ++d) {
+    const auto weights = fit.solve(d, 1e-3 * static_cast<double>(sample.codes.size()) + 1);
+    parameters.distance = kDistances[d];
+    for (std::size_t i = 0; i < kFeatures; ++i)
+      parameters.weights[i] =
+          static_cast<std::int8_t>(std::lround(std::clamp(64 * weights[i], -127.0, 127.0)));
+    fitted.push_back(parameters);
+  }
+  return fitted;
 }
 
 // Tries one parameter after the other and keeps what makes the whole matrix smaller.
 class Search {
  public:
-  explicit Search(const CodeMatrix& matrix) : sample_(matrix, kChoosingCodes) {
+  Search(const CodeMatrix& matrix, std::uint64_t codes) : sample_(matrix, codes) {
     double sum = 0;
     for (const std::int32_t code : sample_.view().codes) sum += std::abs(static_cast<double>(code));
     best_.scale = nearest_scale(sum / static_cast<double>(sample_.view().codes.size()));
@@ -159,13 +199,11 @@ class Search {
     const CodeMatrix& view = sample_.view();
     for (const std::uint32_t period : {3u, 4u, 9u, 16u, 25u, 49u})
       if (period < view.cols && view.cols % period == 0) try_with([&](auto& p) { p.period = period; });
-    const CodeParameters plain = best_;
-    for (const unsigned distance : {0u, 3u, 5u, 7u, 28u}) {
-      CodeParameters candidate = plain;
-      candidate.distance = static_cast<std::uint8_t>(distance);
-      if (distance < (plain.period > 0 ? plain.period : view.cols))
-        keep(fit_weights(view, candidate), best_.predicted ? 1 : kWorthPredicting);
-    }
+    const std::uint64_t reach = best_.period > 0 ? best_.period : view.cols;
+    std::size_t distances = 1;
+    while (distances < kDistances.size() && kDistances[distances] < reach) ++distances;
+    for (const CodeParameters& candidate : fit_weights(view, best_, distances))
+      keep(candidate, best_.predicted ? 1 : kWorthPredicting);
     best_.lanes_log2 = lanes_for(best_.predicted ? bits_ / 2 : bits_);
     return best_;
   }
@@ -194,17 +232,21 @@ class Search {
   double bits_ = 0;
 };
 
+CodeParameters choose(const CodeMatrix& matrix, std::uint64_t codes) {
+  if (std::all_of(matrix.codes.begin(), matrix.codes.end(), [](std::int32_t code) { return code == 0; }))
+    return {};
+  return Search(matrix, codes).run();
+}
+
 }  // namespace
 
 CodeParameters choose_parameters(const CodeMatrix& matrix) {
-  if (std::all_of(matrix.codes.begin(), matrix.codes.end(), [](std::int32_t code) { return code == 0; }))
-    return {};
-  return Search(matrix).run();
+  return choose(matrix, kChoosingCodes);
 }
 
 double estimate_bits(const CodeMatrix& matrix) {
   if (matrix.codes.empty()) return 0;
-  const CodeParameters parameters = choose_parameters(matrix);
+  const CodeParameters parameters = choose(matrix, kGuessingCodes);
   if (parameters.scale == 0) return 8;
   const Sample sample(matrix, kEstimatingCodes);
   return fixed_bits(parameters) + sample.extrapolate(cost(sample.view(), parameters));

@@ -62,6 +62,9 @@ runtime::CalibrateOptions runtime_options(const CalibrateOptions& options) {
   return result;
 }
 
+// Of fewer none would be held out.
+constexpr std::uint64_t kLeastSamples = 4;
+
 CalibrationSums sum_samples(const model::Model& model, const std::string& samples_path,
                             const CalibrateOptions& options, base::Progress& progress) {
   runtime::CalibrateOptions run = runtime_options(options);
@@ -71,6 +74,7 @@ CalibrationSums sum_samples(const model::Model& model, const std::string& sample
     resume = runtime::read_calibration(base::InputFile::open(part_path(options)));
   runtime::Calibrator calibrator(model, run);
   const runtime::Samples samples = runtime::Samples::open(samples_path, calibrator.inputs(), options.inputs);
+  if (options.keep_samples) samples.require(kLeastSamples, "calibration");
   return calibrator.run(samples, std::move(resume), progress);
 }
 

@@ -19,7 +19,7 @@ struct Certificate {
   double output_error = 0;
   // Bits a weight that no coding of a Gaussian matrix of this spectrum can do without at this error
   // (tensor/gaussian_bound.h); nothing for exact weights, vectors, matrices with both sides above
-  // kMaxBoundSide, and where effort is `fast`.
+  // kMaxBoundSide, and where the effort leaves it out.
   std::optional<double> bound_bits;
   // Bytes of the plain low rank (half-precision factors) of the same error, and its rank.
   std::optional<std::uint64_t> low_rank_bytes, low_rank;

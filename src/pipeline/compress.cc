@@ -43,6 +43,8 @@ std::vector<std::string> warnings_of(const CompressJob& job, const model::Model&
                                      const CompressOptions& options) {
   std::vector<std::string> warnings = job.selection().warnings;
   for (std::string& warning : job.limit_warnings()) warnings.push_back(std::move(warning));
+  if (const runtime::Calibration* known = job.metrics().calibration())
+    for (std::string& warning : calibration_warnings(known->info())) warnings.push_back(std::move(warning));
   for (std::size_t i = 0; i < job.ranges().size(); ++i) {
     if (job.ranges()[i] == tensor::ValueRange::float32) continue;
     const bool finite = job.ranges()[i] == tensor::ValueRange::float64;

@@ -8,6 +8,7 @@
 
 #include "base/progress.h"
 #include "model/fold.h"
+#include "pipeline/effort.h"
 #include "pipeline/plan_choice.h"
 #include "pipeline/quality_limits.h"
 #include "pipeline/report.h"
@@ -18,9 +19,6 @@ struct TensorSpec {
   std::string pattern;
   std::string spec;  // a SPEC of codec/encoding.h, or "skip"
 };
-
-// fast: plans are not judged, bounds not computed; max: more plans are judged.
-enum class Effort { fast, normal, max };
 
 struct CompressOptions {
   std::string input, output;                  // paths; "-" for the standard streams

@@ -95,6 +95,8 @@ void CompressJob::price_weights(std::uint64_t goal) {
     plan::PriceOptions options = selection_.options[i];
     options.sic = sic.get();
     options.pitch = pitch;
+    options.grid = terms_of(options_.effort).grid;
+    options.quant_first = terms_of(options_.effort).quant_first;
     curves_[i] = plan::price(data, options);
     progress_.step(weights[i].layout.payload_size());
   });
@@ -127,10 +129,11 @@ void CompressJob::choose(std::uint64_t budget) {
   std::vector<std::optional<double>> sensitivities;
   for (std::size_t w = 0; w < curves_.size(); ++w) sensitivities.push_back(metrics_.sensitivity(w));
   std::optional<PlanJudge> judge;
-  if (options_.effort != Effort::fast && !calibration.held_out().empty())
+  const std::span<const double> alphas = terms_of(options_.effort).alphas;
+  if (!alphas.empty() && !calibration.held_out().empty())
     judge.emplace(original_, model_, calibration, JudgeSetup{options_.limits.task, threads_, isolate_});
   choice_ = choose_importances({curves_, selection_.importances, sensitivities, *encoder_,
-                                judge ? &*judge : nullptr, options_.effort == Effort::max, progress_},
+                                judge ? &*judge : nullptr, alphas, progress_},
                                budget, importances_);
 }
 
@@ -171,7 +174,7 @@ std::vector<std::string> CompressJob::limit_warnings() const {
 }
 
 std::vector<Certificate> CompressJob::certify() const {
-  return pipeline::certify(model_, metrics_, fitted_.weights, options_.effort != Effort::fast, threads_);
+  return pipeline::certify(model_, metrics_, fitted_.weights, terms_of(options_.effort).bounds, threads_);
 }
 
 void CompressJob::write(base::OutputFile& out) const {

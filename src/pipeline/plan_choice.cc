@@ -1,12 +1,9 @@
 #include "pipeline/plan_choice.h"
 
-#include <array>
 #include <cmath>
 
 namespace tt::pipeline {
 namespace {
-
-constexpr std::array kAlphas = {1.0, 0.5, 0.0}, kMoreAlphas = {0.75, 0.25, 1.25};
 
 struct Trial {
   PlanChoice best{kUnjudgedAlpha, "", 0, std::nullopt};
@@ -28,12 +25,9 @@ struct Trial {
 
 PlanChoice choose_importances(const ChoiceShop& shop, std::uint64_t budget, plan::Importances& importances) {
   Trial trial;
-  if (shop.judge != nullptr) {
-    std::vector<double> alphas(kAlphas.begin(), kAlphas.end());
-    if (shop.thorough) alphas.insert(alphas.end(), kMoreAlphas.begin(), kMoreAlphas.end());
-    for (const double alpha : alphas)
+  if (shop.judge != nullptr)
+    for (const double alpha : shop.alphas)
       if (!trial.attempt(shop, budget, alpha)) break;
-  }
   importances = shrunk_importances(shop.base, shop.sensitivities, trial.best.alpha);
   return trial.best;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,12 +27,12 @@ struct ChoiceShop {
   const std::vector<std::optional<double>>& sensitivities;
   Encoder& encoder;
   const PlanJudge* judge;  // null: kUnjudgedAlpha
-  bool thorough;           // more powers
+  std::span<const double> alphas;
   base::Progress& progress;
 };
 
-// Of the plans for `budget` bytes of cores with alpha 1, 1/2 and 0 (thorough: also 3/4, 1/4 and 5/4) the one
-// that does least damage; `importances` are its. A budget below the smallest plan leaves kUnjudgedAlpha.
+// Of the plans for `budget` bytes of cores with each alpha the one that does least damage; `importances` are
+// its. A budget below the smallest plan leaves kUnjudgedAlpha.
 PlanChoice choose_importances(const ChoiceShop& shop, std::uint64_t budget, plan::Importances& importances);
 
 }  // namespace tt::pipeline

@@ -91,7 +91,7 @@ Json options_json(const CompressOptions& options, bool lossless) {
   if (limits.max_drop) json.emplace_back("max_drop", *limits.max_drop);
   if (!limits.calib.empty()) json.emplace_back("calibrated", true);
   if (options.effort != Effort::normal)
-    json.emplace_back("effort", options.effort == Effort::fast ? "fast" : "max");
+    json.emplace_back("effort", std::string(terms_of(options.effort).name));
   json.emplace_back("method", options.method);
   if (options.max_rank) json.emplace_back("max_rank", *options.max_rank);
   if (options.epsilon) json.emplace_back("epsilon", *options.epsilon);

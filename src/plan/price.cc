@@ -5,7 +5,6 @@
 #include <iterator>
 
 #include "plan/factors.h"
-#include "plan/quant_curve.h"
 #include "plan/rounding.h"
 #include "tensor/tensor_train.h"
 
@@ -92,23 +91,26 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
   std::vector<Candidate> candidates = price_exact(weight);
   if (options.freedom == Freedom::exact) return candidates;
   const bool single_values = options.freedom == Freedom::values || options.method == Method::automatic;
+  const bool few = options.quant_first && options.freedom == Freedom::matrix && single_values;
   // First, because it needs a copy of the weight too.
-  std::vector<Candidate> rounded = single_values ? price_rounded(weight) : std::vector<Candidate>{};
+  std::vector<Candidate> rounded = single_values && !few ? price_rounded(weight) : std::vector<Candidate>{};
   const bool factors =
-      options.freedom == Freedom::matrix &&
+      options.freedom == Freedom::matrix && !few &&
       (options.method != Method::automatic || options.sic == nullptr || options.sic->uniform());
-  append(candidates, through_float(weight, [&] {
-           const std::vector<float> values = weight.values();
-           std::vector<Candidate> found;
-           if (single_values) append(found, price_halves(values, options.min_mantissa));
-           if (factors) append(found, price_factors(weight.layout, values, options));
-           return found;
-         }));
+  if (!few)
+    append(candidates, through_float(weight, [&] {
+             const std::vector<float> values = weight.values();
+             std::vector<Candidate> found;
+             if (single_values) append(found, price_halves(values, options.min_mantissa));
+             if (factors) append(found, price_factors(weight.layout, values, options));
+             return found;
+           }));
   // On its own: it needs a copy of the weight too.
   if (single_values)
     append(candidates, through_float(weight, [&] {
-             return refine(pareto(price_quant(weight, options.sic, options.freedom == Freedom::values)),
-                           options.pitch);
+             return refine(
+                 pareto(price_quant(weight, options.sic, options.freedom == Freedom::values, options.grid)),
+                 options.pitch);
            }));
   append(candidates, std::move(rounded));
   return candidates;

@@ -16,6 +16,7 @@
 
 #include "codec/codec.h"
 #include "plan/curve.h"
+#include "plan/quant_curve.h"
 
 namespace tt::plan {
 
@@ -35,9 +36,11 @@ enum class Freedom {
 struct PriceOptions {
   Freedom freedom = Freedom::matrix;
   Method method = Method::automatic;
-  std::uint64_t pitch = UINT64_MAX;            // bytes between two candidates of quant, about
-  const tensor::SicPlan* sic = nullptr;        // of the weight's metric; null: C = I
-  unsigned min_mantissa = 1;                   // f16: fewest mantissa bits that may be kept
+  std::uint64_t pitch = UINT64_MAX;      // bytes between two candidates of quant, about
+  QuantGrid grid = {};                   // of quant
+  bool quant_first = false;              // automatic: of layers only quant and the exact encodings are priced
+  const tensor::SicPlan* sic = nullptr;  // of the weight's metric; null: C = I
+  unsigned min_mantissa = 1;             // f16: fewest mantissa bits that may be kept
   std::optional<std::uint64_t> max_rank = {};  // cap on ranks
   tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;
   std::uint64_t seed = 0;  // of `randomized`

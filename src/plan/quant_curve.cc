@@ -8,11 +8,12 @@
 namespace tt::plan {
 namespace {
 
-constexpr double kLargestStep = 2.9, kRatio = 0.70710678118654752;
-constexpr int kSteps = 60;                           // down to 2.9 / 2^29.5: below the rounding of float32
-constexpr std::uint64_t kSampledElements = 1 << 16;  // weights that a point is measured on
+constexpr double kLargestStep = 2.9, kCurvedRatio = 0.70710678118654752, kStraightRatio = 0.25;
+constexpr double kCurvedBits = 1;
+constexpr int kSteps = 60;  // down to 2.9 / 2^29.5: below the rounding of float32
 constexpr std::uint64_t kMaxColumns = std::uint64_t{1} << 24;
 constexpr double kMostBits = 26;
+constexpr double kLeastGain = 0.9;  // of the error, from one point to the next
 
 Candidate candidate_of(const codec::QuantPoint& point) {
   const double bytes = std::ceil(point.bytes);
@@ -38,22 +39,28 @@ Candidate between(const Candidate& a, const Candidate& b, double part) {
 
 }  // namespace
 
-std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently) {
+std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently,
+                                   const QuantGrid& grid) {
   std::vector<Candidate> candidates;
   if (weight.layout.elements() == 0 || weight.layout.cols > kMaxColumns) return candidates;
   std::optional<tensor::SicPlan> own;
   if (sic == nullptr) own.emplace(codec::identity_metric(weight.layout));
   const codec::Quantiser quantiser(weight, sic == nullptr ? *own : *sic);
-  const codec::Quantiser::Sample sample = quantiser.sample(kSampledElements);
-  double step = kLargestStep;
-  for (int i = 0; i < kSteps; ++i, step *= kRatio) {
+  const codec::Quantiser::Sample sample = quantiser.sample(grid.sampled);
+  const auto elements = static_cast<double>(weight.layout.elements());
+  double step = kLargestStep, ratio = kCurvedRatio, last_error = HUGE_VAL;
+  for (int i = 0; i < kSteps; ++i, step *= ratio) {
     const codec::QuantPoint point = sample.at(step);
+    if (ratio == kStraightRatio && point.output_error > kLeastGain * last_error) break;
+    last_error = point.output_error;
     // Nothing but zeros: the next smaller step is the first that says anything.
     if (point.output_error >= 1 && !candidates.empty()) candidates.clear();
     // An error of zero would promise a weight that is bit-exact.
     if (!(point.output_error > 0)) break;
     if (!gently || point.output_error <= kGentle) candidates.push_back(candidate_of(point));
-    if (point.bytes * 8 > kMostBits * static_cast<double>(weight.layout.elements())) break;
+    if (point.bytes * 8 > kMostBits * elements) break;
+    if (point.bytes * 8 > kCurvedBits * elements) ratio = grid.ratio;
+    if (point.bytes * 8 > kStraightBits * elements) ratio = kStraightRatio;
   }
   return candidates;
 }

@@ -242,7 +242,7 @@ CalibrationSums read_calibration(const base::InputFile& file) {
 Samples held_out_samples(const NamedArrays& held_out, const std::vector<ValueInfo>& inputs,
                          const std::string& name) {
   if (held_out.empty())
-    throw Error(ErrorKind::bad_data, base::quoted(name) + " holds no samples",
+    throw Error(ErrorKind::usage, base::quoted(name) + " holds no samples",
                 "calibrate without --no-samples, or give samples with --eval");
   ArraySources sources;
   for (const NamedArray& entry : held_out) sources.push_back(std::make_unique<MemorySource>(entry, name));

@@ -28,7 +28,8 @@ CalibrationInfo read_calibration_info(const base::InputFile& file);
 // Everything, checked.
 CalibrationSums read_calibration(const base::InputFile& file);
 
-// The held-out samples for a session of the model. Errors: bad_data if there are none, or they do not fit.
+// The held-out samples for a session of the model. Errors: usage if there are none, bad_data if they do not
+// fit.
 Samples held_out_samples(const NamedArrays& held_out, const std::vector<ValueInfo>& inputs,
                          const std::string& name);
 

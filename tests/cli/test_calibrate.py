@@ -374,6 +374,7 @@ def test_wrong_samples(expect_error, mlp, tmp_path):
     refuse(65, "bad_data", ["8x11"], {"x": good[:, :11]})
     refuse(65, "bad_data", ["int64", "scale=1/255"], {"x": good.astype(numpy.int64)})
     refuse(65, "bad_data", ["no samples"], {"x": good[:0]})
+    refuse(65, "bad_data", ["too few samples", "needs 4 and there are 3"], {"x": good[:3]})
     refuse(65, "bad_data", ["NaN in sample 1"], {"x": numpy.where(numpy.arange(8)[:, None] == 1, numpy.nan, good)})
     refuse(65, "bad_data", ["input 'x' of layer", "not finite"], {"x": numpy.where(numpy.arange(8)[:, None] == 1, numpy.inf, good)})
     refuse(65, "bad_data", ["'<c8'"], {"x": good.astype(numpy.complex64)})

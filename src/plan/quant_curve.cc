@@ -9,7 +9,8 @@ namespace tt::plan {
 namespace {
 
 constexpr double kLargestStep = 2.9, kRatio = 0.70710678118654752;
-constexpr int kSteps = 60;                           // down to 2.9 / 2^29.5: below the rounding of float32
+constexpr double kSmallestStep = 4e-9;               // below the rounding of float32
+constexpr double kStraight = 1e-3;                   // below it every octave costs one bit: whole octaves do
 constexpr std::uint64_t kSampledElements = 1 << 16;  // weights that a point is measured on
 constexpr std::uint64_t kMaxColumns = std::uint64_t{1} << 24;
 constexpr double kMostBits = 26;
@@ -45,8 +46,7 @@ std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor
   if (sic == nullptr) own.emplace(codec::identity_metric(weight.layout));
   const codec::Quantiser quantiser(weight, sic == nullptr ? *own : *sic);
   const codec::Quantiser::Sample sample = quantiser.sample(kSampledElements);
-  double step = kLargestStep;
-  for (int i = 0; i < kSteps; ++i, step *= kRatio) {
+  for (double step = kLargestStep; step > kSmallestStep; step *= step > kStraight ? kRatio : 0.5) {
     const codec::QuantPoint point = sample.at(step);
     // Nothing but zeros: the next smaller step is the first that says anything.
     if (point.output_error >= 1 && !candidates.empty()) candidates.clear();

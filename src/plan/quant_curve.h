@@ -13,9 +13,9 @@ namespace tt::plan {
 // Vectors (biases, norms) with a larger error than this are lost, and the model with them.
 inline constexpr double kGentle = 0.02;
 
-// Steps half an octave apart, from the one at which nothing but zeros is left to about 26 bits a weight;
-// large weights on a sample of their outputs. `sic` null: C = I. `gently`: none with an error above kGentle.
-// None for weights that `quant` does not take.
+// Steps half an octave apart (a whole one at errors below 1e-3), from the one at which nothing but zeros is
+// left to about 26 bits a weight; large weights on a sample of their outputs. `sic` null: C = I. `gently`:
+// none with an error above kGentle. None for weights that `quant` does not take.
 std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently);
 
 // Adds candidates between neighbours of a curve of `quant` alone, so that none is more than about `pitch`

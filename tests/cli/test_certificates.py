@@ -60,13 +60,14 @@ def relative_error(original, decoded, energy=lambda values: np.sum(values * valu
 
 @pytest.fixture
 def measure(tt, tmp_path):
-    """measure(model, options...) -> (weights of the report, decoded values by name); of the smallest file if the goal is below it."""
-    def run(model, *options):
+    """measure(model, ratio, options...) -> (weights of the report, decoded values by name); of the smallest file if it is larger."""
+    def run(model, ratio, *options):
         out, back = tmp_path / "x.tt", tmp_path / "x.onnx"
-        done = tt("compress", model, "-o", out, "--json", *options, timeout=900)
+        command = ("compress", model, "-o", out, "--json", *options)
+        done = tt(*command, "--target-ratio", ratio, timeout=900)
         if done.status == 1:
             least = re.search(r"smallest possible file has (\d+)", done.stdout).group(1)
-            done = tt("compress", model, "-o", out, "--json", *options, "--target-bytes", least, timeout=900)
+            done = tt(*command, "--target-bytes", least, timeout=900)
         assert done.status == 0, done
         assert tt("decompress", out, "-o", back, timeout=300).status == 0
         decoded = arrays_of(back)
@@ -84,11 +85,11 @@ def check_exact(weight):
 @pytest.mark.parametrize("model", MODELS)
 def test_relative_error_is_that_of_the_decoded_weight(measure, model):
     """Against the weights of the folded model, which a file of the same model with lossless weights holds."""
-    exact, originals = measure(model, "--tensor", ".=lossless", "--target-ratio", "1", "--effort", "fast")
+    exact, originals = measure(model, 1, "--tensor", ".=lossless", "--effort", "fast")
     for weight in exact:
         check_exact(weight)
     for goal in (0.25, 0.6):
-        weights, decoded = measure(model, "--target-ratio", goal, "--effort", "fast")
+        weights, decoded = measure(model, goal, "--effort", "fast")
         assert weights and [weight["name"] for weight in weights] == [weight["name"] for weight in exact]
         for weight in weights:
             error = relative_error(originals[weight["name"]], decoded[weight["name"]])
@@ -148,7 +149,7 @@ def test_output_error_is_that_of_the_layer_under_the_calibration(tt, measure, mo
         pytest.skip("tt is built without ONNX Runtime")
     assert done.status == 0, done
     calibration, originals = Calibration(tmp_path / "c.ttcal"), arrays_of(model)
-    weights, decoded = measure(model, "--calib", "c.ttcal", "--target-ratio", 0.3, "--effort", "fast", "--no-fold")
+    weights, decoded = measure(model, 0.3, "--calib", "c.ttcal", "--effort", "fast", "--no-fold")
     assert {weight["name"] for weight in weights} == set(calibration.weights)
     lossy = 0
     for weight in weights:

@@ -9,8 +9,8 @@ namespace tt::plan {
 namespace {
 
 constexpr double kLargestStep = 2.9, kCurvedRatio = 0.70710678118654752, kStraightRatio = 0.25;
+constexpr double kSmallestStep = 4e-9;  // below the rounding of float32
 constexpr double kCurvedBits = 1;
-constexpr int kSteps = 60;  // down to 2.9 / 2^29.5: below the rounding of float32
 constexpr std::uint64_t kMaxColumns = std::uint64_t{1} << 24;
 constexpr double kMostBits = 26;
 constexpr double kLeastGain = 0.9;  // of the error, from one point to the next
@@ -48,8 +48,8 @@ std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor
   const codec::Quantiser quantiser(weight, sic == nullptr ? *own : *sic);
   const codec::Quantiser::Sample sample = quantiser.sample(grid.sampled);
   const auto elements = static_cast<double>(weight.layout.elements());
-  double step = kLargestStep, ratio = kCurvedRatio, last_error = HUGE_VAL;
-  for (int i = 0; i < kSteps; ++i, step *= ratio) {
+  double ratio = kCurvedRatio, last_error = HUGE_VAL;
+  for (double step = kLargestStep; step > kSmallestStep; step *= ratio) {
     const codec::QuantPoint point = sample.at(step);
     if (ratio == kStraightRatio && point.output_error > kLeastGain * last_error) break;
     last_error = point.output_error;

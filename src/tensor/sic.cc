@@ -16,6 +16,9 @@ constexpr std::uint64_t kBlock = 64;    // inputs between two matrix products
 constexpr std::uint64_t kPiece = 2048;  // outputs whose targets stay in the first-level cache
 constexpr double kPriorWeight = 16;     // of the columns before, in codes
 constexpr double kRange = 0x1p100;      // largest ratio of two steps
+// Below it (values are below 1) steps are powers of two: code times step is then the value itself, or as near
+// to it as a float with 24 bits can be, where any other step would add a rounding as large as its own.
+constexpr double kFinest = 0x1p-22;
 
 TT_VECTOR_CLONES void add_scaled(float* to, const float* from, float factor, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) to[i] += factor * from[i];
@@ -57,6 +60,7 @@ class Run {
 
  private:
   void set_steps(double s, SicCodes& out) const;
+  void set_fine_steps(double smallest, double largest_gain, SicCodes& out) const;
   void round_input(std::uint64_t k, std::uint64_t first, SicCodes& out);
   void add_earlier_errors(std::uint64_t k, std::uint64_t first);
   void update_later(std::uint64_t first, std::uint64_t end);
@@ -72,10 +76,25 @@ class Run {
   double damped_error_ = 0, squared_error_ = 0;
 };
 
+// Powers of two whose logarithms are the wished ones in the mean over the inputs: the fraction of each
+// decides how many inputs are rounded up, spread by the golden ratio.
+void Run::set_fine_steps(double smallest, double largest_gain, SicCodes& out) const {
+  const double lowest = std::floor(std::log2(smallest));
+  out.scale = static_cast<float>(std::exp2(lowest) / 8);
+  out.step_codes.resize(n_);
+  for (std::uint64_t k = 0; k < n_; ++k) {
+    const double spread = std::fmod((static_cast<double>(k) + 0.5) * 0.6180339887498949, 1);
+    const double wished = std::log2(smallest) + std::log2(std::min(largest_gain / plan_.gains()[k], kRange));
+    const double octaves = std::max(0.0, std::floor(wished - lowest + spread));
+    out.step_codes[plan_.order()[k]] = 1 + 8 * static_cast<std::uint32_t>(octaves);
+  }
+}
+
 void Run::set_steps(double s, SicCodes& out) const {
   const std::vector<double>& gains = plan_.gains();
   const double largest = *std::max_element(gains.begin(), gains.end());
   const double smallest = s / largest;
+  if (smallest < kFinest) return set_fine_steps(smallest, largest, out);
   out.scale = static_cast<float>(plan_.uniform() ? smallest : smallest / 8);
   if (plan_.uniform()) return;
   out.step_codes.resize(n_);
@@ -126,14 +145,14 @@ void Run::round_input(std::uint64_t k, std::uint64_t first, SicCodes& out) {
   const std::span<const float> targets =
       targets_.empty() ? originals : std::span(targets_).subspan(k * m_, m_);
   ColumnRule rule;
-  rule.step = plan_.uniform() ? out.scale : sic_step(out.scale, out.step_codes[input]);
+  rule.step = out.step_codes.empty() ? out.scale : sic_step(out.scale, out.step_codes[input]);
   rule.inverse = 1 / rule.step;
   rule.most = static_cast<float>(std::min<double>(kMaxSicCode, std::floor(options_.limit / rule.step)));
   rule.thresholds = thresholds(targets, rule);
   const std::span<float> errors = std::span(errors_).subspan((k - first) * m_, m_);
   const ColumnResult result =
       round_column(targets, originals, rule, std::span(out.codes).subspan(input * m_, m_), errors);
-  if (!plan_.uniform() && result.tally.others == 0) out.step_codes[input] = 0;
+  if (!out.step_codes.empty() && result.tally.others == 0) out.step_codes[input] = 0;
   remember(result.tally);
   damped_error_ += plan_.gains()[k] * plan_.gains()[k] * result.squared;
   squared_error_ += sum_of_squares(errors);

@@ -58,10 +58,12 @@ struct SicOptions {
   double limit = std::numeric_limits<float>::max();  // no |code * step| is larger
 };
 
+// Steps below 2^-22 of the largest value are powers of two, so that float32 does not round what large codes
+// times them are; a rate between two octaves is then a mixture of both over the inputs.
 // Step of an input: scale * (8 + (code - 1) mod 8) * 2^((code - 1) div 8) in float32 (the factor is exact),
 // 0 for code 0. code <= kMaxStepCode.
 inline constexpr std::uint32_t kMaxStepCode = 960;
-inline constexpr std::int32_t kMaxSicCode = 1 << 22;
+inline constexpr std::int32_t kMaxSicCode = 1 << 30;
 float sic_step(float scale, std::uint32_t code);
 
 struct SicCodes {

@@ -14,13 +14,19 @@ struct Counts {
 
 constexpr std::size_t kChunk = 4096;
 
+// floor(a + up), at least 1, for 0 <= up < 1; the sum itself would be rounded where `a` is large.
+inline std::int32_t rounded_up(float a, float up) {
+  const auto below = static_cast<std::int32_t>(a);
+  return std::max(below + (a - static_cast<float>(below) >= 1 - up ? 1 : 0), 1);
+}
+
 TT_VECTOR_CLONES Counts count_codes(const float* targets, std::size_t count, float inverse, float most,
                                     float zero_below, float up) {
   std::int32_t zeros = 0, sum = 0;  // kChunk * kTallyCap fits
   for (std::size_t i = 0; i < count; ++i) {
     const float scaled = targets[i] * inverse;
     const float a = std::min(scaled < 0 ? -scaled : scaled, most);
-    const std::int32_t near = std::max(static_cast<std::int32_t>(a + up), 1);
+    const std::int32_t near = rounded_up(a, up);
     const std::int32_t z = a < zero_below ? 0 : near;
     zeros += z == 0 ? 1 : 0;
     sum += std::min(z, kTallyCap);
@@ -33,7 +39,7 @@ TT_VECTOR_CLONES void write_codes(const float* targets, const float* originals, 
   for (std::size_t i = 0; i < count; ++i) {
     const float scaled = targets[i] * rule.inverse;
     const float a = std::min(scaled < 0 ? -scaled : scaled, rule.most);
-    const std::int32_t near = std::max(static_cast<std::int32_t>(a + rule.thresholds.up), 1);
+    const std::int32_t near = rounded_up(a, rule.thresholds.up);
     const std::int32_t z = a < rule.thresholds.zero_below ? 0 : near;
     const std::int32_t code = scaled < 0 ? -z : z;
     codes[i] = code;

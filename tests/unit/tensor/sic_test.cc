@@ -132,6 +132,37 @@ TEST_CASE("with the identity, and with a multiple of it, codes are nearest codes
   CHECK(other.round(other.scale_for(0.1), nearest()).codes == codes.codes);
 }
 
+TEST_CASE("steps too fine for the rounding of float32 are powers of two, and the error falls on") {
+  const std::vector<float> values = random_values(200 * 64, 21);
+  const MatrixView weight{values, 200, 64};
+  for (const Metric& metric : {identity(64), gram_metric(64, 400, 1, 22)}) {
+    const SicPlan plan(metric, 1e-6);
+    const SicWeight ready(plan, weight);
+    double last = 1;
+    for (const double error : {4e-8, 3e-8, 2e-8}) {
+      const SicCodes codes = ready.round(ready.scale_for(error));
+      REQUIRE(codes.step_codes.size() == 64);
+      for (const std::uint32_t code : codes.step_codes) CHECK(code % 8 == 1);
+      int exponent = 0;
+      CHECK(std::frexp(codes.scale, &exponent) == 0.5f);
+      CHECK(codes.error == doctest::Approx(measured(weight, codes, metric)).epsilon(1e-3));
+      CHECK(codes.error < 0.9 * last);
+      CHECK(codes.error < 1.3 * error);
+      last = codes.error;
+    }
+  }
+}
+
+TEST_CASE("values of 24 bits are kept exactly by a step of their last bit") {
+  std::vector<float> values = random_values(50 * 40, 23);
+  for (float& value : values) value = std::round(std::fmod(value, 1.0f) * 0x1p24f) * 0x1p-24f;
+  values[0] = 1 - 0x1p-24f;
+  const SicPlan plan(identity(40));
+  const SicCodes codes = SicWeight(plan, {values, 50, 40}).round(0x1p-24, nearest());
+  CHECK(codes.error == 0);
+  CHECK(decoded(codes, 1) == values);
+}
+
 TEST_CASE("a diagonal metric gives steps of one over its root, up to the grid") {
   Metric metric{Metric::Kind::diagonal, 0, 30, 1, {}};
   for (std::uint64_t i = 0; i < 30; ++i) metric.values.push_back(std::pow(1.5, static_cast<double>(i % 11)));

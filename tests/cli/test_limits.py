@@ -180,7 +180,7 @@ def test_all_of_several_limits_hold(tt, data, samples):
     assert list(reached) == list(limits)
     assert reached["max_error"] <= 0.02 and reached["min_quality"] >= 0.99999 and reached["max_kl"] <= 0.01
     sizes = [compress(tt, model, "b.tt", *arguments[i:i + 2], "--eval", path)["output"]["bytes"] for i in (0, 2, 4)]
-    assert report["output"]["bytes"] >= max(sizes)
+    assert report["output"]["bytes"] >= 0.97 * max(sizes)  # each search ends near its smallest file
 
 
 def test_the_text_says_what_was_kept(tt, data, samples):

@@ -33,6 +33,8 @@ void keep_varints_exact(const model::Skeleton& skeleton, std::vector<plan::Price
 
 // A step along a curve is about this part of the goal.
 constexpr std::uint64_t kPieces = 1024;
+// Of the model: a usual size within limits.
+constexpr std::uint64_t kLimitShare = 16;
 
 // Why values of this range are kept bit for bit, or empty.
 std::string obstacle(tensor::ValueRange range) {
@@ -55,7 +57,6 @@ CompressJob::CompressJob(const model::Model& model, const model::Model& original
       metrics_(calibration.known, calibration.weights),
       importances_(selection_.importances),
       isolate_(calibration.isolate) {
-  tensor::check_address_space(threads_);
   // First of all: what is wrong with the samples is found before the work.
   if (!lossless && options.limits.any() && options.limits.has_samples())
     check_.emplace(
@@ -86,7 +87,10 @@ void CompressJob::price_weights(std::uint64_t goal) {
   const std::vector<model::Weight>& weights = model_.weights();
   curves_.resize(weights.size());
   ranges_.resize(weights.size());
-  const std::uint64_t pitch = std::min(goal, model_.bytes() / 2) / kPieces;
+  // The smallest file within limits must not depend on a size goal beside them.
+  const std::uint64_t whole =
+      options_.limits.any() ? model_.bytes() / kLimitShare : std::min(goal, model_.bytes() / 2);
+  const std::uint64_t pitch = whole / kPieces;
   progress_.start("pricing", weights.size(), 0);
   base::parallel_for(weights.size(), threads_, [&](std::size_t i) {
     const tensor::WeightData data = model_.read(weights[i]);
@@ -137,30 +141,28 @@ void CompressJob::choose(std::uint64_t budget) {
                                budget, importances_);
 }
 
-QualityFit CompressJob::search_limits(std::uint64_t goal) {
-  const Workshop shop{curves_, importances_, *writer_, *encoder_, progress_, original_.bytes()};
-  if (!check_) return fit_to_weight_error(shop, *options_.limits.max_error, goal);
-  return fit_to_quality(
-      shop,
-      [this](const std::vector<const container::EncodedWeight*>& weights) {
-        return check_->measure(weights, progress_);
-      },
-      goal);
+// The importances are chosen for the size that a first search ends with, and the search is done again with
+// them.
+QualityFit CompressJob::smallest_within_limits(const Workshop& shop, const Measure& measure) {
+  importances_ = selection_.importances;
+  QualityFit first = fit_to_quality(shop, measure);
+  if (metrics_.calibration() == nullptr) return first;
+  choose(first.fitted.plan.bytes);
+  QualityFit second = fit_to_quality(shop, measure);
+  if (second.fitted.size.total <= first.fitted.size.total) return second;
+  first.fitted = fit_plan(first.fitted.plan, nullptr, *writer_, *encoder_, progress_);
+  return first;
 }
 
-// With a goal the importances are chosen for it; without one for the size that a first search ends with, and
-// the search is done again with them.
 void CompressJob::fit_limits(std::uint64_t goal) {
-  QualityFit fit = search_limits(goal);
-  if (check_ && metrics_.calibration() != nullptr && goal == UINT64_MAX) {
-    const QualityFit first = std::move(fit);
-    choose(first.fitted.plan.bytes);
-    fit = search_limits(goal);
-    if (first.fitted.size.total < fit.fitted.size.total) {
-      fit = first;
-      fit.fitted = fit_plan(first.fitted.plan, nullptr, *writer_, *encoder_, progress_);
-    }
-  }
+  const Workshop shop{curves_, importances_, *writer_, *encoder_, progress_, original_.bytes()};
+  const Measure measure = [this](const std::vector<const container::EncodedWeight*>& weights) {
+    return check_->measure(weights, progress_);
+  };
+  const auto smallest = [&] { return smallest_within_limits(shop, measure); };
+  QualityFit fit = !check_              ? fit_to_weight_error(shop, *options_.limits.max_error, goal)
+                   : goal == UINT64_MAX ? smallest()
+                                        : fit_within(shop, measure, goal, smallest);
   fitted_ = std::move(fit.fitted);
   quality_ = std::move(fit.quality);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "runtime/calibrate.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kTokenSamples = 64, kPictureSamples = 16, kFewestSamples = 4;
 constexpr std::uint64_t kLength = 64, kShortLength = 16;
-constexpr double kMaxMacs = 5e11, kSeconds = 120;
+constexpr double kMaxMacs = 5e11, kTrialSeconds = 10, kSeconds = 120;
 constexpr std::uint64_t kPlans = 4;  // that held-out samples are run for
 
 std::uint64_t probe_samples(std::uint64_t samples) {
@@ -34,10 +35,21 @@ std::uint64_t affordable(const model::Model& model, std::uint64_t macs, std::uin
   return 0;
 }
 
-// Arrays that the model runs on, and what a sample costs.
+// What the model runs on, and what a sample costs.
 struct Trial {
   std::uint64_t length = kLength, macs = 0;
 };
+
+base::Bytes pack(const Trial& trial) {
+  base::Bytes bytes;
+  base::append_le(bytes, trial.length);
+  base::append_le(bytes, trial.macs);
+  return bytes;
+}
+
+Trial unpack(const base::Bytes& bytes) {
+  return {base::load_le<std::uint64_t>(bytes.data()), base::load_le<std::uint64_t>(bytes.data() + 8)};
+}
 
 std::uint64_t sample_count(const runtime::NamedArrays& arrays) {
   return arrays.empty() || arrays[0].array.shape.empty() ? 1 : arrays[0].array.shape[0];
@@ -63,14 +75,18 @@ bool has_picture(const std::vector<runtime::ValueInfo>& inputs) {
   return std::any_of(inputs.begin(), inputs.end(), [](const auto& input) { return input.dims.size() == 4; });
 }
 
-runtime::CalibrationSums sum_generated(const model::Model& model, const GeneratedOptions& options) {
+runtime::CalibrateOptions calibrate_options(const GeneratedOptions& options) {
   runtime::CalibrateOptions how;
   how.threads = options.threads;
   how.seed = options.seed;
   how.generated = true;
-  base::Progress silent;
+  return how;
+}
+
+runtime::CalibrationSums sum_generated(const model::Model& model, const Trial& trial,
+                                       const GeneratedOptions& options) {
+  runtime::CalibrateOptions how = calibrate_options(options);
   const std::vector<runtime::ValueInfo> inputs = runtime::Calibrator(model, how).inputs();
-  const Trial trial = try_once(model, inputs, options);
   const std::uint64_t samples =
       affordable(model, trial.macs, has_picture(inputs) ? kPictureSamples : kTokenSamples);
   if (samples == 0 || trial.macs == 0)
@@ -83,7 +99,27 @@ runtime::CalibrationSums sum_generated(const model::Model& model, const Generate
   runtime::ArraySources sources;
   for (const runtime::NamedArray& array : arrays)
     sources.push_back(std::make_unique<runtime::MemorySource>(array, "generated inputs"));
+  base::Progress silent;
   return runtime::Calibrator(model, how).run(runtime::Samples::of(std::move(sources), inputs), {}, silent);
+}
+
+// The result of one function in a child of its own.
+base::Bytes in_child(const base::ChildLimits& limits, const std::function<base::Bytes()>& work) {
+  base::Child child(limits, "the model", [&](base::ByteView) { return work(); });
+  return child.call({});
+}
+
+// A run of one sample first, with little time: a model that takes long for it takes too long for all.
+runtime::CalibrationSums calibrate_in_children(const model::Model& model, const GeneratedOptions& options) {
+  base::ChildLimits limits = generated_limits(options.max_memory);
+  limits.seconds = kTrialSeconds;
+  const Trial trial = unpack(in_child(limits, [&] {
+    return pack(try_once(model, runtime::Calibrator(model, calibrate_options(options)).inputs(), options));
+  }));
+  base::Bytes file = in_child(generated_limits(options.max_memory), [&] {
+    return runtime::calibration_bytes(sum_generated(model, trial, options), options.threads);
+  });
+  return runtime::read_calibration(base::InputFile::from_bytes(std::move(file), "generated calibration"));
 }
 
 }  // namespace
@@ -97,11 +133,7 @@ GeneratedCalibration calibrate_on_generated(const model::Model& model, const Gen
   GeneratedCalibration result;
   progress.start("trying out", 1, 0);
   try {
-    base::Child child(generated_limits(options.max_memory), "the model", [&](base::ByteView) {
-      return runtime::calibration_bytes(sum_generated(model, options), options.threads);
-    });
-    runtime::CalibrationSums sums =
-        runtime::read_calibration(base::InputFile::from_bytes(child.call({}), "generated calibration"));
+    runtime::CalibrationSums sums = calibrate_in_children(model, options);
     sums.info.generated = true;
     result.samples = sums.info.samples;
     result.known = std::make_shared<const runtime::Calibration>(std::move(sums));

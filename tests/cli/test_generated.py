@@ -128,3 +128,24 @@ def test_a_model_that_cannot_run_is_compressed_all_the_same(tt, tmp_path):
     report = compress(tt, tmp_path, token_model(tmp_path / "m.onnx", positions=3), "x.tt", ratio="0.2")
     assert report["generated"]["samples"] == 0
     assert report["generated"]["why_not"]
+
+
+def test_a_model_that_never_ends_costs_seconds(tt, tmp_path):
+    """A picture model with a loop of 2^62 rounds behind it: it is compressed with C = I."""
+    random = np.random.default_rng(0)
+    number = [helper.make_tensor_value_info(name, kind, []) for name, kind in (("i", TensorProto.INT64), ("c", TensorProto.BOOL))]
+    value = helper.make_tensor_value_info("v", TensorProto.FLOAT, None)
+    body = helper.make_graph([helper.make_node("Identity", ["c"], ["go"]), helper.make_node("Relu", ["v"], ["w"])], "body", [*number, value],
+                             [helper.make_tensor_value_info("go", TensorProto.BOOL, []), helper.make_tensor_value_info("w", TensorProto.FLOAT, None)])
+    nodes = [helper.make_node("Conv", ["x", "k"], ["f"]), helper.make_node("Loop", ["rounds", "yes", "f"], ["y"], body=body)]
+    tensors = [numpy_helper.from_array(random.standard_normal((64, 3, 3, 3)).astype(np.float32), "k"),
+               numpy_helper.from_array(np.array(2**62, np.int64), "rounds"), numpy_helper.from_array(np.array(True), "yes")]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "m.onnx")
+    report = compress(tt, tmp_path, tmp_path / "m.onnx", "x.tt", ratio="0.24")
+    assert report["generated"]["samples"] == 0
+    assert "10 s" in report["generated"]["why_not"] or "time" in report["generated"]["why_not"]
+    assert report["seconds"] < 40

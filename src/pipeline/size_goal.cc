@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "plan/known_sizes.h"
 
 namespace tt::pipeline {
 namespace {
@@ -30,12 +31,14 @@ class Search {
         writer_(writer),
         encoder_(encoder),
         goal_(goal),
-        progress_(progress) {}
+        progress_(progress),
+        known_(curves.size()) {}
 
   // Weighs the plan of `budget`; keeps it if it fits and is the largest so far. Returns the file's size.
   std::uint64_t attempt(const plan::Plan& plan) {
     FittedPlan fitted = fit_plan(plan, best_ ? &best_->plan : nullptr, writer_, encoder_, progress_);
     const std::uint64_t total = fitted.size.total;
+    overhead_ = total - remember(fitted);
     if (total <= goal_ && (!best_ || total > best_->size.total)) best_ = std::move(fitted);
     return total;
   }
@@ -64,9 +67,44 @@ class Search {
     }
   }
 
+  // After run(), where estimates jump: prices are corrected by all that was encoded, so that the plan of the
+  // whole goal is found again with better prices, until it fits or says nothing new.
+  void settle() {
+    std::uint64_t overhead = overhead_;
+    std::vector<std::size_t> last;
+    for (int round = 0; round < kMaxRounds && !met(); ++round) {
+      const std::optional<plan::Plan> plan =
+          plan::allocate(corrected_curves(), importances_, goal_ - std::min(goal_, overhead));
+      if (!plan || plan->choice == last || (best_ && plan->choice == best_->plan.choice)) return;
+      last = plan->choice;
+      attempt(*plan);
+      overhead = std::max(overhead, overhead_);
+    }
+  }
+
   std::optional<FittedPlan>& best() { return best_; }
 
  private:
+  bool met() const {
+    return best_ && (close_enough(best_->size.total) ||
+                     best_->plan.choice == plan::best_plan(curves_, importances_).choice);
+  }
+  // What every weight of the plan weighs; returns the sum.
+  std::uint64_t remember(const FittedPlan& fitted) {
+    std::uint64_t sum = 0;
+    for (std::size_t w = 0; w < known_.size(); ++w) {
+      std::uint64_t bytes = 0;
+      for (const codec::Core& core : fitted.weights[w]->cores) bytes += core.bytes.size();
+      known_[w][fitted.plan.choice[w]] = bytes;
+      sum += bytes;
+    }
+    return sum;
+  }
+  std::vector<plan::Curve> corrected_curves() const {
+    std::vector<plan::Curve> curves;
+    for (std::size_t w = 0; w < curves_.size(); ++w) curves.push_back(plan::corrected(curves_[w], known_[w]));
+    return curves;
+  }
   bool close_enough(std::uint64_t total) const {
     return static_cast<double>(goal_ - total) <= kSlack * static_cast<double>(goal_);
   }
@@ -83,6 +121,8 @@ class Search {
   std::uint64_t goal_;
   base::Progress& progress_;
   std::optional<FittedPlan> best_;
+  std::vector<plan::KnownSizes> known_;  // by weight
+  std::uint64_t overhead_ = 0;           // of the last file: everything but cores
 };
 
 }  // namespace
@@ -112,6 +152,7 @@ FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const plan::Impor
   const plan::Plan smallest = plan::smallest_plan(curves, importances);
   Search search(curves, importances, writer, encoder, goal, progress);
   search.run(smallest, core_budget(goal, writer, curves.size()));
+  search.settle();
   if (search.best()) return std::move(*search.best());
   const std::uint64_t least = search.attempt(smallest);
   if (!search.best()) throw_unreachable(goal, least + kGoalDigits, bytes_in);

@@ -3,7 +3,9 @@
 // The planner's budget (bytes of cores) is the goal minus everything else that the file holds. After each
 // encoding the real size of the whole file is known, and the budget moves by what was missed, inside a
 // bracket of budgets known to be good and too large; it ends when the file is within kSlack of the goal or
-// the bracket is empty. Only weights whose choice changes are encoded again.
+// the bracket is empty. Then no budget of estimates lies nearer to the goal, and the plan is made again with
+// prices that are corrected by what was encoded (plan/known_sizes.h). Only weights whose choice changes are
+// encoded again.
 #pragma once
 
 #include <cstdint>

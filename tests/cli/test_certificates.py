@@ -43,8 +43,8 @@ def arrays_of(path):
 def small_weights(path):
     """What the independent reader says of the smallest weights."""
     left, arrays = READ_ELEMENTS, {}
-    for weight in sorted(tt_reader.open_tt(path)[1], key=lambda weight: weight.elements):
-        left -= weight.elements
+    for weight in sorted(tt_reader.open_tt(path)[1], key=lambda weight: weight.size):
+        left -= weight.size
         if left < 0:
             break
         arrays[weight.name] = weight.decode()

@@ -10,7 +10,6 @@
 namespace tt::pipeline {
 namespace {
 
-// `weight` is used up: together with the data it is what the memory of the whole run is measured by.
 void add_bounds(tensor::SicWeight weight, const tensor::WeightLayout& layout, Certificate& certificate) {
   const std::uint64_t outputs = weight.outputs();
   const tensor::Spectrum spectrum = std::move(weight).spectrum();
@@ -20,7 +19,9 @@ void add_bounds(tensor::SicWeight weight, const tensor::WeightLayout& layout, Ce
   certificate.low_rank_bytes = *certificate.low_rank * (layout.rows + layout.cols) * 2;
 }
 
-Certificate certificate_of(const tensor::WeightData& data, const container::EncodedWeight& weight,
+// The payload is given up on the way, and so is the weight in add_bounds: what is held here is what the memory
+// of the whole run is measured by.
+Certificate certificate_of(tensor::WeightData data, const container::EncodedWeight& weight,
                            const WeightMetrics& metrics, std::size_t index, bool bounds) {
   Certificate certificate;
   const codec::Encoding& encoding = weight.entry.encoding;
@@ -33,7 +34,10 @@ Certificate certificate_of(const tensor::WeightData& data, const container::Enco
   if (!bounds || side < 2 || side > kMaxBoundSide) return certificate;
   const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(index);
   const tensor::SicPlan plan = known ? *known : tensor::SicPlan(codec::identity_metric(data.layout));
-  tensor::SicWeight ready(plan, {data.values(), data.layout.rows, data.layout.cols});
+  std::vector<float> values = data.values();
+  data.payload = {};
+  tensor::SicWeight ready(plan, {values, data.layout.rows, data.layout.cols});
+  values = {};
   add_bounds(std::move(ready), data.layout, certificate);
   return certificate;
 }

@@ -8,10 +8,11 @@ complete -c tt -n __fish_use_subcommand -f -a compress -d 'make a model smaller'
 complete -c tt -n __fish_use_subcommand -f -a decompress -d 'give the model back'
 complete -c tt -n __fish_use_subcommand -f -a inspect -d 'show what is in a file'
 complete -c tt -n __fish_use_subcommand -f -a verify -d 'measure a compressed model, or check one file'
+complete -c tt -n __fish_use_subcommand -f -a calibrate -d 'learn from samples what matters'
 complete -c tt -n __fish_use_subcommand -f -a config -d 'show or check the configuration'
 complete -c tt -n __fish_use_subcommand -f -a help -d 'show help'
 complete -c tt -n __fish_use_subcommand -f -a version -d 'show the version'
-complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect verify config version'
+complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect verify calibrate config version'
 complete -c tt -n '__tt_is config' -a 'show check'
 
 # common
@@ -36,7 +37,7 @@ complete -c tt -n '__tt_is compress' -l max-error -x -d "limit of every layer's 
 complete -c tt -n '__tt_is compress' -l min-quality -x -d "limit of every layer's cosine"
 complete -c tt -n '__tt_is compress' -l max-kl -x -d 'limit of the mean KL'
 complete -c tt -n '__tt_is compress' -l max-drop -x -d 'limit of the loss of accuracy'
-complete -c tt -n '__tt_is compress' -l calib -r -F -d 'samples, a quarter is held out'
+complete -c tt -n '__tt_is compress' -l calib -r -F -d 'samples or a .ttcal file'
 complete -c tt -n '__tt_is compress' -l eval -r -F -d 'samples for the limits'
 complete -c tt -n '__tt_is compress' -l labels -r -F -d 'what is right'
 complete -c tt -n '__tt_is compress' -l input -x -d 'how samples become an input'
@@ -57,9 +58,12 @@ complete -c tt -n '__tt_is compress' -l min-size -x -d 'keep smaller weights exa
 complete -c tt -n '__tt_is compress' -l dry-run -d 'do everything but write the output'
 complete -c tt -n '__tt_is compress' -l plan-out -r -F -d 'write the chosen encodings'
 complete -c tt -n '__tt_is compress' -l plan -r -F -d 'use the encodings of a file'
+complete -c tt -n '__tt_is compress' -l effort -x -a 'fast default max' -d 'time for quality'
 complete -c tt -n '__tt_is compress' -l seed -x -d 'recorded seed'
 complete -c tt -n '__tt_is compress' -l allow-symlinks -d 'follow links to external data'
 complete -c tt -n '__tt_is compress' -l fail-on-nan -d 'refuse NaN and infinity'
+complete -c tt -n '__tt_is compress' -l no-fold -d 'keep BatchNormalization and constant nodes'
+complete -c tt -n '__tt_is compress' -l no-generate -d 'do not run the model on generated inputs'
 
 # decompress
 complete -c tt -n '__tt_is decompress' -s o -l output -r -F -d 'the model to write'
@@ -95,6 +99,21 @@ complete -c tt -n '__tt_is verify' -l no-latency -d 'measure no time'
 complete -c tt -n '__tt_is verify' -l isolate -d 'run the models in child processes'
 complete -c tt -n '__tt_is verify' -l seed -x -d 'seed of resampling'
 complete -c tt -n '__tt_is verify' -l allow-symlinks -d 'follow links to external data'
+
+# calibrate
+complete -c tt -n '__tt_is calibrate' -s o -l output -r -F -d 'the .ttcal file to write'
+complete -c tt -n '__tt_is calibrate' -l merge -d 'merge .ttcal files'
+complete -c tt -n '__tt_is calibrate' -l resume -d 'go on after an interruption'
+complete -c tt -n '__tt_is calibrate' -l checkpoint -x -d 'seconds between writings'
+complete -c tt -n '__tt_is calibrate' -l no-samples -d 'keep no samples'
+complete -c tt -n '__tt_is calibrate' -l no-sensitivity -d 'measure no damage'
+complete -c tt -n '__tt_is calibrate' -l max-samples -x -d 'use the first samples'
+complete -c tt -n '__tt_is calibrate' -l input -x -d 'how samples become an input'
+complete -c tt -n '__tt_is calibrate' -l mask-input -x -d 'positions that count'
+complete -c tt -n '__tt_is calibrate' -l task -x -a 'auto classification lm regression embedding generic' -d 'what the model is for'
+complete -c tt -n '__tt_is calibrate' -l seed -x -d 'seed of everything random'
+complete -c tt -n '__tt_is calibrate' -l isolate -d 'run the model in a child process'
+complete -c tt -n '__tt_is calibrate' -l allow-symlinks -d 'follow links to external data'
 
 # config
 complete -c tt -n '__tt_is config' -l origin -d 'where every value came from'

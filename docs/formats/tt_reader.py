@@ -1,207 +1,276 @@
 #!/usr/bin/env python3
 """A reader of .tt files in numpy: docs/formats/tt.md (the file) and docs/formats/encodings.md (the cores), nothing else.
 
-  tt_reader.py FILE --list                list the weights
-  tt_reader.py FILE -o OUT.npz            decode all weights (bfloat16 as the uint16 of its bits)
-  tt_reader.py FILE --restore FOLDER      write the output files (the model file as FOLDER/model)
+  tt_reader.py FILE [OUT.npz | FOLDER]
 
-Needs numpy and zstandard. Decodes to the same bits as `tt decompress`.
-"""
-import argparse
-import hashlib
-import io
-import json
-import pathlib
+lists the weights, decodes them all (bfloat16 as the uint16 of its bits), or writes the output files (the model file as FOLDER/model).
+Needs numpy and zstandard. Decodes to the same bits as `tt decompress`."""
+import hashlib, io, json, pathlib, struct, sys
+from itertools import count, islice
 from math import prod
-
 import numpy as np
 import zstandard
 
-DTYPES = {"f32": "<f4", "f16": "<f2", "bf16": "<u2", "f64": "<f8"}
+DTYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "bf16": np.dtype("<u2"), "f64": np.dtype("<f8")}
 PLANES = {"f32": [8, 4, 8, 8, 4], "f16": [5, 4, 7], "bf16": [8, 4, 4], "f64": [8, 7, 8, 8, 8, 8, 8, 8, 1]}
-KNOWN = {"tt.format", "tt.tool", "tt.root", "tt.cores", "tt.skeleton", "tt.manifest"}
-
+ESCAPE = np.where(np.arange(52) < 20, 8, 32)[:, None]  # the last symbol of each class of codes
+f32, unzstd, sha256 = np.float32, zstandard.ZstdDecompressor().decompress, lambda data: hashlib.sha256(data).digest()
 
 def require(condition, message):
     if not condition:
         raise ValueError(message)
 
-
-class Weight:
-    """One weight of the manifest; `cores` are the bytes of its cores, `layouts` dtype and shape of plain float ones."""
-
-    def __init__(self, manifest, index):
-        columns = "names", "roles", "dtypes", "shapes", "rows", "encodings"
-        self.name, self.role, self.dtype, self.shape, rows, self.encoding = (manifest[key][index] for key in columns)
-        self.format, *keys = self.encoding.split(",")
-        self.keys = dict(key.split("=") for key in keys)
-        self.elements, self.cores, shapes = prod(self.shape), [], []
-        if self.format == "raw":
-            shapes = [self.shape]
-        elif self.format == "lowrank":
-            shapes = [[rows, int(self.keys["rank"])], [int(self.keys["rank"]), self.elements // rows]]
-        elif self.format == "tt":
-            modes, inner = ([int(n) for n in self.keys.get(key, "").split("x") if n] for key in ("modes", "ranks"))
-            shapes = [[left, mode, right] for left, mode, right in zip([1, *inner], modes, [*inner, 1])]
-        self.layouts = [(self.keys.get("dtype", self.dtype), shape) for shape in shapes]
-
-    def decode(self):
-        return DECODERS[self.format](self).reshape(self.shape)
-
-
-def open_tt(path):
-    """Manifest (dict), weights with their cores' bytes, bytes of the literals. Checks every hash."""
-    data = np.memmap(path, np.uint8, "r")
-    length = int.from_bytes(data[:8].tobytes(), "little")
-    require(length <= data.size - 8 and data[8] == ord("{"), "not a .tt file, or cut off")
-    header = json.loads(data[8:8 + length].tobytes().decode())
-    metadata = header.pop("__metadata__", {})
-    require(metadata.get("tt.format") == "1", f"format version {metadata.get('tt.format')}, this reader reads 1")
-    unknown = {key for key in [*metadata, *header] if key.startswith("tt.")} - KNOWN
-    require(not unknown, f"encrypted, signed or otherwise unknown: {unknown}")
-    places = {name: [8 + length + offset for offset in entry["data_offsets"]] for name, entry in header.items()}
-    tensor = lambda name: data[slice(*places[name])].tobytes() if name in places else b""
-    stored = tensor("tt.manifest")
-    require(hashlib.sha256(stored).hexdigest() == metadata["tt.root"], "manifest: wrong sha256")
-    json_size, frame = np.frombuffer(stored[:8], "<u4").tolist()
-    manifest = json.loads(zstandard.ZstdDecompressor().decompress(stored[8:8 + frame], max_output_size=json_size))
-    hashes = [stored[i:i + 32] for i in range(8 + frame, len(stored), 32)]
-    weights = [Weight(manifest, i) for i in range(len(manifest["names"]))]
-    coded, packed = iter(manifest["core_sizes"]), places.get("tt.cores", [0])[0]
-    for i, weight in enumerate(weights):
-        sizes = [prod(shape) * np.dtype(DTYPES[dtype]).itemsize for dtype, shape in weight.layouts] or [next(coded)]
-        for c, size in enumerate(sizes):
-            own = places.get(f"{i}.{c}")
-            place = own[0] if own else packed
-            weight.cores.append(data[place:place + size].tobytes())
-            packed += 0 if own else size
-        digest = hashlib.sha256(b"".join(weight.cores)).digest()
-        require(digest == hashes[len(hashes) - len(weights) + i], f"weight {weight.name!r}: wrong sha256")
-    skeleton = tensor("tt.skeleton")
-    require(hashlib.sha256(skeleton).digest() == hashes[0], "skeleton: wrong sha256")
-    literals = zstandard.ZstdDecompressor().decompress(skeleton) if skeleton else b""
-    require(len(literals) == manifest["literal_bytes"], "skeleton: wrong size")
-    return manifest, weights, literals
-
-
 def varint(core):
     byte = core.read(1)[0]
     return byte if byte < 128 else byte & 127 | varint(core) << 7
 
+def before(values):
+    """Sums of what lies before each element of the last axis, and behind the last."""
+    return np.cumsum(np.insert(values, 0, 0, -1), -1)
 
-def read_table(core):
-    """A frequency table as 4096 slots: symbol | (frequency - 1) << 8 | (slot - start) << 20."""
-    count = varint(core)
-    if count == 0:
-        return np.zeros(4096, np.int64)
-    first = core.read(1)[0]
-    frequency = np.array([varint(core) for _ in range(count)])
-    within = np.arange(4096) - np.repeat(np.cumsum(frequency) - frequency, frequency)
-    return np.repeat(np.arange(first, first + count) | frequency - 1 << 8, frequency) | within << 20
+def unpacked(data):
+    return np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
 
+class Lanes:
+    """rANS in several lanes, which take 16-bit words in their order."""
+    def __init__(self, states, words):
+        self.states, self.words, self.used = np.frombuffer(states, "<u4").astype(int), np.frombuffer(words, "<u2"), 0
 
-def read_plane(core, count, width, first):
-    """`count` symbols: one constant, packed bits, or rANS (symbol i belongs to lane i mod lanes; all lanes step at once)."""
+    def take(self, lanes, bounds, bits):
+        """A symbol for each of `lanes`: its row of `bounds` holds the bounds of the symbols' intervals in 2^bits."""
+        state, each = self.states[lanes], np.arange(len(lanes))
+        slot = state & (1 << bits) - 1
+        symbol = (bounds[:, 1:-1] <= slot[:, None]).sum(1)
+        begin, end = bounds[each, symbol], bounds[each, symbol + 1]
+        state = (end - begin) * (state >> bits) + slot - begin
+        low = np.flatnonzero(state < 65536)
+        state[low] = state[low] << 16 | self.words[self.used:self.used + low.size]
+        self.states[lanes], self.used = state, self.used + low.size
+        return symbol
+
+def read_plane(core, size, width, first):
+    """`size` symbols: one constant, packed bits, or rANS (symbol i belongs to lane i mod lanes; all lanes step at once)."""
     mode = core.read(1)[0]
     if mode == 0:
-        return np.full(count, core.read(1)[0], np.uint8)
+        return np.full(size, core.read(1)[0])
     if mode == 1:
-        packed = np.frombuffer(core.read((count * width + 7) // 8), np.uint8)
-        bits = np.unpackbits(packed, bitorder="little")[:count * width].reshape(count, width)
-        return np.packbits(bits, axis=1, bitorder="little")[:, 0]
+        return np.packbits(unpacked(core.read(-(-size * width // 8)))[:size * width].reshape(size, width), 1, "little")[:, 0]
     thresholds = core.read(1)[0]
     distance = varint(core) if thresholds else 0
-    class_of = np.searchsorted(np.frombuffer(core.read(thresholds), np.uint8), np.arange(256), "right")
-    tables = np.stack([read_table(core) for _ in range(thresholds + 1)])
-    lanes = 1 << (min(max(count // 2048, 1), 128).bit_length() - 1)
-    words_count = varint(core)
-    states = np.frombuffer(core.read(4 * lanes), "<u4").astype(np.int64)
-    words = np.frombuffer(core.read(2 * words_count), "<u2").astype(np.int64)
-    symbols = np.zeros(distance + count, np.uint8)  # the context `distance` before element i is symbols[i]
-    context = symbols if distance else first
-    at = 0
-    for begin in range(0, count, lanes):
-        x = states[:count - begin]
-        entry = tables[class_of[context[begin:begin + x.size]] if thresholds else 0, x & 4095]
-        x = ((entry >> 8 & 4095) + 1) * (x >> 12) + (entry >> 20)
-        low = np.flatnonzero(x < 65536)
-        x[low] = x[low] << 16 | words[at:at + low.size]
-        at += low.size
-        states[:x.size] = x
-        symbols[distance + begin:distance + begin + x.size] = entry & 255
-    require(at == words_count and (states == 65536).all(), "an entropy-coded stream does not end where it should")
+    class_of = np.searchsorted(list(core.read(thresholds)), np.arange(256), "right")
+    frequencies = np.zeros((thresholds + 1, 256), int)
+    for row in frequencies:
+        if number := varint(core):
+            begin = core.read(1)[0]
+            row[begin:begin + number] = [varint(core) for _ in range(number)]
+    lanes, words, bounds = 1 << min(max(size // 2048, 1), 128).bit_length() - 1, varint(core), before(frequencies)
+    coder, symbols = Lanes(core.read(4 * lanes), core.read(2 * words)), np.zeros(distance + size, int)
+    context = first if thresholds and not distance else symbols  # symbols[i] is the one `distance` before element i
+    for start in range(0, size, lanes):
+        lane = np.arange(min(lanes, size - start))
+        symbols[distance + start + lane] = coder.take(lane, bounds[class_of[context[start + lane]]], 12)
+    require(coder.used == words and (coder.states == 65536).all(), "a plane does not end where it should")
     return symbols[distance:]
 
-
-def read_words(data, elements, widths, block=1 << 18):
+def read_words(data, size, widths):
     """Blocks of planes to words, most significant plane first."""
-    core, blocks = io.BytesIO(data), []
-    for done in range(0, elements, block):
-        core.read(4 if elements > block else 0)  # the size of the block
-        words, first = np.uint64(0), None
-        for width in widths:
-            plane = read_plane(core, min(block, elements - done), width, first)
-            first = plane if first is None else first
-            words = words << np.uint64(width) | plane
-        blocks.append(words)
-    return np.concatenate(blocks)
+    core, words, first = io.BytesIO(data), np.zeros(size, np.uint64), None
+    for start in range(0, size, 1 << 18):
+        core.read(4 if size > 1 << 18 else 0)  # the size of the block
+        block = words[start:start + (1 << 18)]
+        for i, width in enumerate(widths):
+            plane = read_plane(core, block.size, width, first)
+            first = first if i else plane
+            block[:] = block << np.uint64(width) | plane.astype(np.uint64)
+    return words
 
+def laplace_counts():
+    edges = (np.arange(468, 521)[:, None] << 21).astype(np.int32).view(f32)
+    q = ((edges[1:] + edges[:-1]) / f32(2)).astype(float) * 0.75
+    t = (np.sqrt(1 + 4 * q * q) - 1) / (2 * q)
+    powers = np.cumprod(np.hstack([t * (1 - t * t) * 1024] + [t] * 62), 1)[:, ::2]
+    return np.where(np.arange(33) > ESCAPE, 0, np.hstack([(1 - t) * 1024, powers])).astype(int)
 
-def from_float(values, dtype):
-    if dtype != "bf16":
-        return values.astype(DTYPES[dtype])
-    bits = values.view(np.uint32)
-    rounded = (bits + np.uint32(0x7FFF) + (bits >> 16 & 1)) >> 16
-    return np.where(np.isnan(values), bits >> 16 | 0x40, rounded).astype("<u2")
+def code_bounds(counts, agreed, seen):
+    """Bounds of the intervals of the symbols, a row a class, and of the likely sign and the other."""
+    counts[counts.sum(1) > 1920000] >>= 1
+    frequency = np.where(np.arange(33) > ESCAPE, 0, 1 + (counts * ((32767 - ESCAPE) / counts.sum(1, keepdims=True))).astype(int))
+    frequency[:, 0] += 32768 - frequency.sum(1)
+    likely = 1 + ((agreed + 8) / (seen + 16) * 32766).astype(int)
+    return before(frequency), before(np.stack([likely, 32768 - likely], 1))
 
+def read_blocks(coder, rows, cols, initial, flags, period, far, parts):
+    """Blocks of rows of a code stream: symbols, classes, shifts, negative signs and predictions, each [column, row]. The rows
+    of a block are lanes that take all steps side by side."""
+    own_rows, row_prior = [(1, 4), (1, 16), (1, 64), (0, 1)][flags >> 3 & 3]
+    column_prior, grouped, signed = 1 if flags & 32 else 4, flags >> 6 & 1, flags >> 7
+    sums, code_sums, weight, done, fresh, wait = np.zeros(cols, int), np.zeros(cols, int), 0., 0, 0, 32
+    counts, agreed, seen = laplace_counts(), np.zeros(12), np.zeros(12)
+    bounds, likely = code_bounds(counts, agreed, seen)
+    while done < rows:
+        height = min(max(done // 4, 1), rows - done, len(coder.states), max((1 << 20) // cols, 1))
+        total = sums + column_prior * ((2 * initial + int(sums.sum()) / cols) / (weight + 2))
+        mean = total / (weight + column_prior)
+        importance = 1 / (1 + mean)
+        share = mean * importance
+        groups = np.append(share, np.zeros(-cols % period)).reshape(-1, period)
+        in_group, in_row, all_before = before(groups)[:, :-1].ravel()[:cols] * grouped, before(share) * own_rows, before(share)
+        factor, row_share, inverse, code_share, skew, mean, importance = (values.astype(f32) for values in (
+            mean * (4 / 3) / (in_group + 4), 4 / (in_row + row_prior), 1 / mean, 1 / (all_before + 4), code_sums / total, mean, importance))
+        row, code_row, zero, every = np.full(height, row_prior, f32), f32(0), np.zeros(height, f32), np.arange(height)
+        symbols, classes, shifts, negative, predictions = block = np.zeros((5, cols, height), int)
+        past = np.zeros((cols, height), f32)
+        for j in range(cols):
+            within = j % period
+            group = group if within else zero
+            expected = factor[j] * (group + row * row_share[j])
+            level = np.clip((expected.view(np.int32) >> 21) - 468, 0, 151)
+            shifts[j] = shift = np.maximum(level - 48 >> 2, 0)
+            classes[j] = level - 4 * shift
+            symbols[j] = symbol = coder.take(every, bounds[classes[j]], 15)
+            middle = (symbol << shift) + (1 << shift >> 1)
+            if signed:
+                left, above, corner = (past[j - d] if 0 < d <= within else zero for d in (1, far, far and far + 1))
+                around = parts[0] * left + parts[1] * above + parts[2] * corner + parts[3] * (code_row * code_share[j])
+                wanted = np.clip(mean[j] * around + expected * (parts[4] * skew[j]), f32(-1 << 21), f32(1 << 21))
+                predictions[j], rest = np.rint(wanted), wanted - np.rint(wanted)
+                tilt = np.abs(rest) / (expected * expected) * middle.astype(f32)
+                has = np.flatnonzero((symbol > 0) | (shift > 0))
+                kind = np.clip((tilt.view(np.int32) >> 22) - 244, 0, 11)[has]
+                right = coder.take(has, likely[kind], 15) == 0
+                agreed, seen = agreed + np.bincount(kind, right, 12), seen + np.bincount(kind, minlength=12)
+                negative[j, has] = right == (rest[has] < 0)
+                code = predictions[j] + np.where(negative[j], -middle, middle)
+                past[j] = np.clip(code.astype(f32) * inverse[j], f32(-4), f32(4))
+                code_row, code_sums[j] = code_row + code.astype(f32) * importance[j], code_sums[j] + code.sum()
+            size = middle.astype(f32) * importance[j]
+            row, group, sums[j] = row + size * f32(own_rows), group + size * f32(grouped), sums[j] + middle.sum()
+            np.add.at(counts, (classes[j], symbol), 32)
+            fresh += height
+            if fresh >= wait:
+                (bounds, likely), fresh, wait = code_bounds(counts, agreed, seen), 0, min(wait + wait // 4, 4096)
+        weight = np.cumsum(np.append(weight, row.astype(float) / (in_row[-1] + row_prior)))[-1]
+        done += height
+        yield block
 
-def decode_lossless(weight):
-    data, kind = weight.cores[0], np.dtype(DTYPES[weight.dtype])
-    if data[0] < 2:
-        return np.frombuffer(zstandard.ZstdDecompressor().decompress(data[1:]) if data[0] else data[1:], kind)
-    words = read_words(data[1:], weight.elements, PLANES[weight.dtype])
-    bits = np.uint64(8 * kind.itemsize - 1)
-    return (words >> np.uint64(1) | words << bits).astype(f"<u{kind.itemsize}").view(kind)  # sign back to the top
+def read_codes(data, rows, cols):
+    """A code stream: a matrix of integers."""
+    if rows * cols == 0 or data[0] == 0:
+        return np.zeros((rows, cols), int)
+    initial, flags, core = float(np.array([data[0] + 380 << 21], np.int32).view(f32)[0]), data[1], io.BytesIO(data[2:])
+    period = varint(core) if flags & 64 else cols
+    far, *parts = struct.unpack("B5b", core.read(6)) if flags & 128 else [0]
+    states, body, out = core.read(4 << (flags & 7)), core.read(), []
+    coder = Lanes(states, body[:len(body) // 2 * 2])
+    blocks = list(read_blocks(coder, rows, cols, initial, flags, period, far, np.array(parts, f32) / f32(64)))
+    bit = iter(unpacked(body[2 * coder.used:][::-1] + coder.states.astype("<u2").tobytes()).tolist())
+    plain = np.vectorize(lambda width: sum(next(bit) << b for b in range(width)), [int])  # the next plain bits as a number
+    for symbols, classes, shifts, negative, predictions in blocks:
+        for at in zip(*np.nonzero(symbols == ESCAPE[classes, 0])):
+            zeros = next(zeros for zeros in count() if next(bit))
+            symbols[at] += (1 << zeros) - 1 + plain(zeros)
+        sizes = (symbols << shifts) + plain(shifts)
+        negative = negative if flags & 128 else plain((symbols > 0) | (shifts > 0))
+        out.append((predictions + np.where(negative, -sizes - (shifts > 0), sizes)).T)
+    require((coder.states >> 16 == 1).all() and not any(bit), "a code stream does not end where it should")
+    return np.concatenate(out)
 
-
-def decode_f16(weight):
-    mantissa = int(weight.keys.get("mantissa", 10))
-    words = read_words(weight.cores[0], weight.elements, [5, min(mantissa, 4), max(mantissa - 3, 1)])
-    halves = (words >> np.uint64(1)) << np.uint64(10 - mantissa) | (words & np.uint64(1)) << np.uint64(15)
-    return from_float(halves.astype("<u2").view("<f2").astype("<f4"), weight.dtype)
-
+def decode_quant(core, rows, cols):
+    kind, steps = struct.unpack("<Bf", core.read(5))
+    out, kept = np.zeros((rows, cols), f32), [np.arange(rows), np.arange(cols)]
+    if kind:  # a step a column (1) or a row (2); nothing is stored where it is 0
+        codes = read_codes(core.read(varint(core)), 1, out.shape[2 - kind])[0] - 1
+        steps = np.where(codes < 0, f32(0), f32(steps) * np.ldexp((8 + codes % 8).astype(f32), codes // 8))
+        kept[2 - kind] = np.flatnonzero(steps)
+        steps = np.expand_dims(steps[steps != 0], kind - 1)
+    (rows, cols), bands = map(len, kept), []
+    for left in range(rows, 0, -max(1, (1 << 21) // max(1, cols))):
+        height = min(left, max(1, (1 << 21) // max(1, cols)))
+        bands.append(read_codes(core.read(varint(core) if height < left else -1), height, cols))
+    out[np.ix_(*kept)] = np.concatenate(bands or [np.zeros((0, cols))]).astype(f32) * f32(steps)
+    return out
 
 def product(a, b):
     """float32, one k after the other: the order of operations is part of the format."""
-    out = np.zeros((a.shape[0], b.shape[1]), np.float32)
+    out = np.zeros((a.shape[0], b.shape[1]), f32)
     for k in range(a.shape[1]):
         out += a[:, k:k + 1] * b[k]
     return out
 
-
-def decode_factors(weight):
-    cores = [np.frombuffer(c, DTYPES[d]).astype("<f4").reshape(s) for c, (d, s) in zip(weight.cores, weight.layouts)]
-    if weight.format == "lowrank":
-        return from_float(product(*cores).ravel(), weight.dtype)
-    modes = [core.shape[1] for core in cores]
+def contract(cores):
+    """The tensor of TT cores [rank, mode, rank]: both halves of the modes, then their product."""
+    modes, left, right = [core.shape[1] for core in cores], np.ones((1, 1), f32), np.ones((1, 1), f32)
     boundary = min(range(1, len(modes)), key=lambda k: max(prod(modes[:k]), prod(modes[k:])), default=1)
-    left = cores[0].reshape(-1, cores[0].shape[2])
-    for core in cores[1:boundary]:
-        left = product(left, core.reshape(core.shape[0], -1)).reshape(-1, core.shape[2])
-    right = cores[-1].reshape(cores[-1].shape[0], -1) if len(cores) > 1 else np.ones((1, 1), np.float32)
-    for core in cores[-2:boundary - 1:-1]:
-        right = product(core.reshape(-1, core.shape[2]), right).reshape(core.shape[0], -1)
-    return from_float(product(left, right).ravel(), weight.dtype)
+    for core in cores[:boundary]:
+        left = product(left, core.reshape(len(core), -1)).reshape(-1, core.shape[2])
+    for core in cores[:boundary - 1:-1]:
+        right = product(core.reshape(-1, core.shape[2]), right).reshape(len(core), -1)
+    return product(left, right)
 
+class Weight:
+    """One weight of the manifest; `layouts` are the shapes [rank, mode, rank] of plain float cores, `cores` the bytes of all."""
+    def __init__(self, name, role, dtype, shape, rows, encoding):
+        self.name, self.role, self.dtype, self.shape, self.rows, self.encoding = name, role, dtype, shape, rows, encoding
+        self.size, self.cores, (self.format, *pairs) = prod(shape), [], encoding.split(",")
+        self.keys = dict(pair.split("=") for pair in pairs)
+        modes, ranks, rank = ([int(n) for n in self.keys.get(key, "").split("x") if n] for key in ("modes", "ranks", "rank"))
+        modes = {"raw": [self.size], "lowrank": [rows, self.size // max(rows, 1)]}.get(self.format, modes)
+        self.layouts, self.kind = list(zip([1, *ranks, *rank], modes, [*ranks, *rank, 1])), DTYPES[self.keys.get("dtype", dtype)]
 
-DECODERS = {"raw": lambda weight: np.frombuffer(weight.cores[0], DTYPES[weight.dtype]), "lossless": decode_lossless,
-            "rounded": decode_lossless, "f16": decode_f16, "lowrank": decode_factors, "tt": decode_factors}
+    def decode(self):
+        """An array of the weight's dtype (bfloat16: the uint16 of its bits)."""
+        values = self.values()
+        if self.dtype == "bf16" and values.dtype == f32:
+            bits = values.view(np.uint32)
+            values = np.where(np.isnan(values), bits >> 16 | 0x40, bits + np.uint32(0x7FFF) + (bits >> 16 & 1) >> 16)
+        return values.astype(DTYPES[self.dtype]).reshape(self.shape)
 
+    def values(self):
+        """The elements in float32, or as they are."""
+        data, kind, lossless = self.cores[0], DTYPES[self.dtype], self.format in ("lossless", "rounded")
+        if self.format == "raw" or lossless and data[0] < 2:
+            return np.frombuffer(data if self.format == "raw" else unzstd(data[1:]) if data[0] else data[1:], kind)
+        if lossless:
+            words = read_words(data[1:], self.size, PLANES[self.dtype])
+            return (words >> np.uint64(1) | words << np.uint64(8 * kind.itemsize - 1)).astype(f"<u{kind.itemsize}").view(kind)
+        if self.format == "f16":
+            bits = int(self.keys.get("mantissa", 10))
+            words = read_words(data, self.size, [5, min(bits, 4), max(bits - 3, 1)])
+            halves = words >> np.uint64(1) << np.uint64(10 - bits) | (words & np.uint64(1)) << np.uint64(15)
+            return halves.astype("<u2").view("<f2").astype(f32)
+        if self.format == "quant":
+            return decode_quant(io.BytesIO(data), self.rows, self.size // max(self.rows, 1))
+        return contract([np.frombuffer(core, self.kind).astype(f32).reshape(s) for core, s in zip(self.cores, self.layouts)])
+
+def open_tt(path):
+    """Manifest (dict), weights with their cores' bytes, bytes of the literals. Checks every hash."""
+    data = np.memmap(path, np.uint8, "r")
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    require(start <= data.size and data[8] == ord("{"), "not a .tt file, or cut off")
+    header = json.loads(data[8:start].tobytes().decode())
+    metadata = header.pop("__metadata__", {})
+    require(metadata.get("tt.format") == "1", f"format version {metadata.get('tt.format')}, this reader reads 1")
+    unknown = {key for key in [*metadata, *header] if key.startswith("tt.")} - {f"tt.{key}" for key in (
+        "format", "tool", "root", "cores", "skeleton", "manifest")}
+    require(not unknown, f"encrypted, signed or otherwise unknown: {unknown}")
+    tensors = {name: data[start:][slice(*entry["data_offsets"])] for name, entry in header.items()}
+    stored, skeleton, packed = (tensors.get(f"tt.{name}", data[:0]).tobytes() for name in ("manifest", "skeleton", "cores"))
+    require(sha256(stored).hex() == metadata["tt.root"], "manifest: wrong sha256")
+    json_size, frame = struct.unpack("<2I", stored[:8])
+    manifest = json.loads(unzstd(stored[8:8 + frame], max_output_size=json_size))
+    hashes = [stored[i:i + 32] for i in range(8 + frame, len(stored), 32)]
+    require(sha256(skeleton) == hashes[0], "skeleton: wrong sha256")
+    weights = [Weight(*entry) for entry in zip(*(manifest[key] for key in ("names", "roles", "dtypes", "shapes", "rows", "encodings")))]
+    coded, packed = iter(manifest["core_sizes"]), io.BytesIO(packed)
+    for i, weight in enumerate(weights):
+        for c, size in enumerate([prod(layout) * weight.kind.itemsize for layout in weight.layouts] or [next(coded)]):
+            weight.cores.append(tensors[f"{i}.{c}"].tobytes() if f"{i}.{c}" in tensors else packed.read(size))
+        require(sha256(b"".join(weight.cores)) == hashes[i - len(weights)], f"weight {weight.name!r}: wrong sha256")
+    return manifest, weights, unzstd(skeleton) if skeleton else b""
 
 def read(path):
-    """Every weight by name: an array of its dtype (bfloat16: the uint16 of its bits)."""
+    """Every weight by name."""
     return {weight.name: weight.decode() for weight in open_tt(path)[1]}
-
 
 def varints(halves):
     """16-bit elements as protobuf varints: seven bits a byte, low bits first."""
@@ -209,42 +278,32 @@ def varints(halves):
     parts = np.hstack([v & 127 | (v > 127) << 7, v >> 7 & 127 | (v > 16383) << 7, v >> 14]).astype(np.uint8)
     return parts[np.hstack([v >= 0, v > 127, v > 16383])].tobytes()
 
-
 def restore(path):
     """The output files: {location: bytes}, "" is the model file."""
     manifest, weights, literals = open_tt(path)
-    count, used, following, files = len(weights), 0, 0, {}
-    pieces = iter(zip(manifest["literals"], manifest["steps"]))
+    literals, following, files = io.BytesIO(literals), 0, {}
+    pieces = zip(manifest["literals"], manifest["steps"])
     for location, number in zip(manifest["file_locations"], manifest["file_pieces"]):
         out = io.BytesIO()
-        for literal, step in (next(pieces) for _ in range(number)):
-            out.write(literals[used:used + literal])
-            used += literal
-            if step < count:
-                index = (following + step) % count
+        for literal, step in islice(pieces, number):
+            out.write(literals.read(literal))
+            if step < len(weights):
+                index = (following + step) % len(weights)
                 values, following = weights[index].decode(), index + 1
                 out.write(varints(values) if index in manifest["varint_weights"] else values.tobytes())
         files[location] = out.getvalue()
     return files
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file")
-    parser.add_argument("-o", metavar="OUT.npz")
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--restore", metavar="FOLDER")
-    arguments = parser.parse_args()
-    if arguments.o:
-        np.savez(arguments.o, **read(arguments.file))
-    for location, data in restore(arguments.file).items() if arguments.restore else ():
-        require(not location.startswith("/") and ".." not in location.split("/"), "a location leaves the folder")
-        target = pathlib.Path(arguments.restore, location or "model")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    for w in open_tt(arguments.file)[1] if arguments.list else ():
+def main(source, target=""):
+    if target.endswith(".npz"):
+        return np.savez(target, **read(source))
+    for w in [] if target else open_tt(source)[1]:
         print(w.name, w.role, w.dtype, "x".join(map(str, w.shape)), w.encoding, sum(map(len, w.cores)), sep="\t")
-
+    for location, data in restore(source).items() if target else []:
+        require(not location.startswith("/") and ".." not in location.split("/"), "a location leaves the folder")
+        path = pathlib.Path(target, location or "model")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -76,7 +76,7 @@ Fd open_standard_input() {
 
 }  // namespace
 
-InputFile::InputFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+InputFile::InputFile(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 InputFile::InputFile(InputFile&&) noexcept = default;
 InputFile& InputFile::operator=(InputFile&&) noexcept = default;
 InputFile::~InputFile() = default;
@@ -129,6 +129,10 @@ InputFile InputFile::from_bytes(Bytes bytes, std::string name) {
   state->size = bytes.size();
   state->memory = std::move(bytes);
   return InputFile(std::move(state));
+}
+
+InputFile InputFile::share() const {
+  return InputFile(state_);
 }
 
 const std::string& InputFile::name() const {

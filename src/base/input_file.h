@@ -28,6 +28,9 @@ class InputFile {
   // Bytes in memory behave as a file (tests, nested formats).
   static InputFile from_bytes(Bytes bytes, std::string name);
 
+  // The same open file once more.
+  InputFile share() const;
+
   InputFile(InputFile&&) noexcept;
   InputFile& operator=(InputFile&&) noexcept;
   ~InputFile();
@@ -45,8 +48,8 @@ class InputFile {
 
  private:
   struct State;
-  explicit InputFile(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit InputFile(std::shared_ptr<const State> state);
+  std::shared_ptr<const State> state_;
 };
 
 }  // namespace tt::base

@@ -40,7 +40,8 @@ void check_goals(const Arguments& arguments) {
   std::vector<std::string> given;
   for (const std::string_view goal : {"lossless", "plan", "target-ratio", "target-bytes", "max-error",
                                       "min-quality", "max-kl", "max-drop", "calib", "eval", "labels"})
-    if (arguments.has(goal)) given.push_back("--" + std::string(goal));
+    if (arguments.has(goal) && !(goal == "calib" && arguments.has("plan")))
+      given.push_back("--" + std::string(goal));
   if (given.size() > 1 && (arguments.has("lossless") || arguments.has("plan")))
     throw_usage("options " + given[0] + " and " + given[1] + " exclude each other");
 }
@@ -56,7 +57,12 @@ void set_goal(const Invocation& invocation, CompressOptions& options) {
   const bool replaced = options.lossless || !options.plan_in.empty() || options.target_bytes;
   if (!replaced || arguments.has("target-ratio"))
     options.target_ratio = invocation.config.number("compression.target_ratio");
-  if (!options.lossless && options.plan_in.empty()) options.limits = quality_limits(invocation);
+  if (options.lossless) return;
+  options.limits = quality_limits(invocation);
+  // A plan was made in the metrics of a calibration; limits that a configuration sets do not concern it.
+  if (!options.plan_in.empty())
+    options.limits.max_error = options.limits.min_quality = options.limits.max_kl =
+        options.limits.max_drop = {};
 }
 
 // Under `auto` a cap of rank or error holds only if the user gave it, not if it is a preset's.
@@ -104,6 +110,14 @@ void check_paths(const Invocation& invocation, const CompressOptions& options) {
   }
 }
 
+pipeline::Effort effort_of(const std::string* text) {
+  using pipeline::Effort;
+  if (text == nullptr) return Effort::normal;
+  for (const Effort effort : {Effort::fast, Effort::normal, Effort::max})
+    if (pipeline::terms_of(effort).name == *text) return effort;
+  throw_usage("option --effort is " + base::quoted(*text) + ", but must be fast, default or max");
+}
+
 CompressOptions make_options(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   CompressOptions options;
@@ -112,11 +126,15 @@ CompressOptions make_options(const Invocation& invocation) {
   options.rollback = arguments.text("rollback");
   options.plan_out = arguments.text("plan-out");
   options.dry_run = arguments.has("dry-run");
+  options.fold = invocation.config.flag("compression.fold") && !arguments.has("no-fold");
+  options.generate = invocation.config.flag("compression.generate") && !arguments.has("no-generate");
+  options.max_memory = invocation.common.max_memory;
   options.allow_symlinks = arguments.has("allow-symlinks");
   options.fail_on_nan = arguments.has("fail-on-nan");
   options.threads = invocation.common.threads;
   if (const std::string* seed = arguments.value("seed"))
     options.seed = OptionValue{kName, "seed", *seed}.integer(0, UINT64_MAX);
+  options.effort = effort_of(arguments.value("effort"));
   set_goal(invocation, options);
   set_method(invocation, options);
   set_selection(invocation, options);
@@ -145,7 +163,7 @@ Command compress_command() {
       "exit status 1 and no file. With limits instead of a size goal, the smallest file that keeps them.\n"
       "PATTERN is RE2, searched in the names of a weight and of the nodes that use it, or role:NAME\n"
       "(role:attention, role:attention.q, role:conv). SPEC is raw, lossless, f16, rounded,mantissa=14,\n"
-      "lowrank,rank=32, tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
+      "quant,rate=3, lowrank,rank=32, tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
   command.options = {
       {.name = "output",
        .letter = 'o',
@@ -180,9 +198,13 @@ Command compress_command() {
        .help = "keep weights that match exact, whatever else says",
        .repeatable = true},
       {.name = "min-size", .value = "N", .help = "keep weights of fewer than N elements exact"},
+      {.name = "no-fold",
+       .help = "keep BatchNormalization and constant nodes beside the weights they change"},
+      {.name = "no-generate", .help = "without --calib: do not run the model on generated inputs"},
       {.name = "dry-run", .help = "do everything but write the output"},
       {.name = "plan-out", .value = "FILE", .help = "write the chosen encodings as JSON"},
       {.name = "plan", .value = "FILE", .help = "use the encodings of such a file instead of a goal"},
+      {.name = "effort", .value = "HOW", .help = "fast, default or max: time for quality"},
       {.name = "seed", .value = "N", .help = "recorded seed of everything random"},
       {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},
       {.name = "fail-on-nan", .help = "refuse weights with NaN or infinity instead of keeping them"},

@@ -1,3 +1,4 @@
+#include "cli/calibrate_report.h"
 #include "cli/commands.h"
 #include "cli/report_json.h"
 #include "cli/report_text.h"
@@ -10,6 +11,9 @@ namespace {
 void run(const Invocation& invocation) {
   const pipeline::InspectReport report =
       pipeline::inspect(only_argument(invocation, "FILE"), invocation.arguments.has("allow-symlinks"));
+  if (report.calibration)
+    return print(invocation.common.json ? inspect_calibration_json(report).dump(2) + "\n"
+                                        : inspect_calibration_text(report, invocation.common.verbose));
   print(invocation.common.json ? inspect_json(report).dump(2) + "\n"
                                : inspect_text(report, invocation.common.verbose));
 }
@@ -19,7 +23,7 @@ void run(const Invocation& invocation) {
 Command inspect_command() {
   Command command;
   command.name = "inspect";
-  command.summary = "show what is in a .tt, ONNX or safetensors file";
+  command.summary = "show what is in a .tt, .ttcal, ONNX or safetensors file";
   command.synopsis = {"inspect [OPTIONS] FILE"};
   command.description =
       "Lists every weight of FILE with role, shape, encoding, bits per weight, bytes and error, then "

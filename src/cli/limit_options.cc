@@ -11,7 +11,7 @@ std::vector<OptionSpec> limit_options() {
       {.name = "min-quality", .value = "Q", .help = "limit of the mean cosine of every layer's output"},
       {.name = "max-kl", .value = "NATS", .help = "limit of the mean KL(original || compressed)"},
       {.name = "max-drop", .value = "POINTS", .help = "limit of the loss of accuracy; needs --labels"},
-      {.name = "calib", .value = "FILE", .help = "samples; the last quarter is held out for the limits"},
+      {.name = "calib", .value = "FILE", .help = "samples or a .ttcal file: what the layers see"},
       {.name = "eval", .value = "FILE", .help = "samples for the limits, instead of that quarter"},
       {.name = "labels", .value = "FILE", .help = "the labels of all these samples"},
       {.name = "input",

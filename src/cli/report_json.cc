@@ -25,6 +25,10 @@ Json encoding_json(const codec::Encoding& encoding) {
       object.emplace_back("rank", Json(encoding.rank));
       object.emplace_back("dtype", dtype);
       break;
+    case codec::Format::quant:
+      if (encoding.rate != 0) object.emplace_back("rate", Json(encoding.rate));
+      if (encoding.step != 0) object.emplace_back("step", Json(encoding.step));
+      break;
     case codec::Format::tt:
       object.emplace_back("modes", Json::of(encoding.modes));
       object.emplace_back("ranks", Json::of(encoding.ranks));
@@ -34,21 +38,34 @@ Json encoding_json(const codec::Encoding& encoding) {
   return Json(std::move(object));
 }
 
-// bound_bits and output_error need calibration: null without it.
+Json certificate_json(const pipeline::WeightReport& weight,
+                      std::optional<double> pipeline::Certificate::*field) {
+  return weight.certificate && (*weight.certificate).*field ? Json(*((*weight.certificate).*field)) : Json();
+}
+
+Json certificate_json(const pipeline::WeightReport& weight,
+                      std::optional<std::uint64_t> pipeline::Certificate::*field) {
+  return weight.certificate && (*weight.certificate).*field ? Json(*((*weight.certificate).*field)) : Json();
+}
+
+// The certificate is null where the original is not at hand.
 Json weight_json(const pipeline::WeightReport& weight) {
-  return Json(JsonObject{{"name", Json(weight.name)},
-                         {"shape", Json::of(weight.shape)},
-                         {"dtype", Json(weight.dtype)},
-                         {"role", Json(weight.role)},
-                         {"encoding", encoding_json(weight.encoding)},
-                         {"bytes_in", Json(weight.bytes_in)},
-                         {"bytes_out", Json(weight.bytes_out)},
-                         {"bits_per_weight", Json(weight.bits_per_weight)},
-                         {"bound_bits", Json()},
-                         {"predicted_error", Json(weight.predicted_error)},
-                         {"relative_error", Json(weight.relative_error)},
-                         {"output_error", Json()},
-                         {"reason", text_or_null(weight.reason)}});
+  return Json(
+      JsonObject{{"name", Json(weight.name)},
+                 {"shape", Json::of(weight.shape)},
+                 {"dtype", Json(weight.dtype)},
+                 {"role", Json(weight.role)},
+                 {"encoding", encoding_json(weight.encoding)},
+                 {"bytes_in", Json(weight.bytes_in)},
+                 {"bytes_out", Json(weight.bytes_out)},
+                 {"bits_per_weight", Json(weight.bits_per_weight)},
+                 {"bound_bits", certificate_json(weight, &pipeline::Certificate::bound_bits)},
+                 {"low_rank", certificate_json(weight, &pipeline::Certificate::low_rank)},
+                 {"low_rank_bytes", certificate_json(weight, &pipeline::Certificate::low_rank_bytes)},
+                 {"predicted_error", Json(weight.predicted_error)},
+                 {"relative_error", Json(weight.relative_error)},
+                 {"output_error", weight.certificate ? Json(weight.certificate->output_error) : Json()},
+                 {"reason", text_or_null(weight.reason)}});
 }
 
 Json weights_json(const std::vector<pipeline::WeightReport>& weights) {
@@ -109,15 +126,43 @@ Json quality_json(const std::optional<pipeline::Quality>& quality) {
                          {"limits", Json(std::move(limits))}});
 }
 
+// Null without calibration and a budget.
+Json choice_json(const std::optional<pipeline::PlanChoice>& choice) {
+  if (!choice) return Json();
+  return Json(JsonObject{{"alpha", Json(choice->alpha)},
+                         {"measure", text_or_null(choice->measure)},
+                         {"samples", Json(choice->samples)},
+                         {"damage", choice->damage ? Json(*choice->damage) : Json()}});
+}
+
+// Null where generated samples were not asked for.
+Json generated_json(const pipeline::CompressReport& report) {
+  if (report.generated_samples == 0 && report.why_not_generated.empty()) return Json();
+  return Json(JsonObject{{"samples", Json(report.generated_samples)},
+                         {"why_not", text_or_null(report.why_not_generated)}});
+}
+
+Json folded_json(const model::FoldReport& folded) {
+  JsonObject left;
+  for (const auto& [reason, count] : folded.left) left.emplace_back(reason, Json(count));
+  return Json(JsonObject{{"batch_normalizations", Json(folded.batch_normalizations)},
+                         {"constant_nodes", Json(folded.constant_nodes)},
+                         {"dropped_inputs", texts_json(folded.dropped_inputs)},
+                         {"left", Json(std::move(left))}});
+}
+
 }  // namespace
 
 Json compress_json(const pipeline::CompressReport& report) {
   return Json(JsonObject{{"input", file_json(report.input, report.bytes_in, report.input_sha256)},
                          {"output", file_json(report.output, report.bytes_out, report.output_sha256)},
                          {"ratio", Json(report.ratio)},
+                         {"folded", folded_json(report.folded)},
                          {"budget_bytes", report.budget_bytes > 0 ? Json(report.budget_bytes) : Json()},
                          {"quality", quality_json(report.quality)},
                          {"calibrated", Json(report.calibrated)},
+                         {"generated", generated_json(report)},
+                         {"choice", choice_json(report.choice)},
                          {"seed", Json(report.seed)},
                          {"seconds", Json(report.seconds)},
                          {"peak_rss_bytes", Json(report.peak_rss_bytes)},

@@ -10,6 +10,8 @@
 
 #include "base/bytes.h"
 #include "codec/encoding.h"
+#include "tensor/metric.h"
+#include "tensor/sic.h"
 #include "tensor/svd.h"
 #include "tensor/weight_data.h"
 
@@ -49,8 +51,12 @@ class MemoryCores : public CoreReader {
   const std::vector<Core>& cores_;
 };
 
-// How factors are computed. It changes their last digits, and what is stored where a method fails.
+// How a weight is encoded: in which metric, and how factors are computed (which changes their last digits,
+// and what is stored where a method fails).
 struct EncodeOptions {
+  // What the error is measured in, where the format makes use of it (quant); null: the identity.
+  const tensor::Metric* metric = nullptr;
+  const tensor::SicPlan* sic = nullptr;  // of this metric, where the caller has one already
   tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;  // lowrank
   std::uint64_t seed = 0;                                       // of `randomized`
   // Told what was tried in vain, e.g. "randomized svd of rank 32 failed: ...".
@@ -73,6 +79,7 @@ class Codec {
   // checked.
   virtual std::vector<CoreLayout> core_layouts(const WeightLayout& layout,
                                                const Encoding& encoding) const = 0;
+  // Errors: bad_data if the metric does not fit the weight.
   virtual std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                                    const EncodeOptions& options) const = 0;
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const {
@@ -94,6 +101,11 @@ base::Bytes decode_all(const WeightLayout& layout, const Encoding& encoding, con
 // ||W - W^||_F / ||W||_F of a decoded payload against the original, in double; 0 for identical bytes (NaN
 // included), 1 if W is zero and W^ is not.
 double relative_error(const WeightData& original, const Encoding& encoding, const CoreReader& cores);
+
+// The same in a layer's metric: sqrt(tr(E C E^T) / tr(W C W^T)) of the decoded weight, in double. Errors:
+// bad_data if the metric does not fit the weight.
+double output_error(const WeightData& original, const Encoding& encoding, const CoreReader& cores,
+                    const tensor::Metric& metric);
 
 // Fast estimates of the coded size in bytes (within 2 %), without coding: `lossless` of the payload, and
 // `f16` with `mantissa` bits.

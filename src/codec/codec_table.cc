@@ -5,14 +5,15 @@
 #include "codec/codecs.h"
 #include "codec/cursor.h"
 #include "tensor/product_kernel.h"
+#include "tensor/sic.h"
 
 namespace tt::codec {
 namespace {
 
 using CodecGetter = const Codec& (*)();
 // One row a format, in the order of the enumeration.
-constexpr std::array<CodecGetter, 6> kCodecs{raw_codec,     lossless_codec, f16_codec,
-                                             lowrank_codec, tt_codec,       rounded_codec};
+constexpr std::array<CodecGetter, 7> kCodecs{raw_codec, lossless_codec, f16_codec,  lowrank_codec,
+                                             tt_codec,  rounded_codec,  quant_codec};
 
 }  // namespace
 
@@ -139,6 +140,23 @@ double relative_error(const WeightData& original, const Encoding& encoding, cons
                  piece);
       });
   return sums.relative();
+}
+
+double output_error(const WeightData& original, const Encoding& encoding, const CoreReader& cores,
+                    const tensor::Metric& metric) {
+  const std::uint64_t size = tensor::element_size(original.layout.dtype);
+  std::vector<float> values = original.values(), decoded;
+  const tensor::MatrixView view{values, original.layout.rows, original.layout.cols};
+  const double energy = tensor::metric_energy(view, metric);
+  codec_for(encoding.format)
+      .decode(original.layout, encoding, cores, [&](std::uint64_t offset, base::ByteView piece) {
+        decoded.resize(piece.size() / size);
+        tensor::to_float(original.layout.dtype, piece, decoded);
+        for (std::size_t i = 0; i < decoded.size(); ++i) values[offset / size + i] -= decoded[i];
+      });
+  const double error = tensor::metric_energy(view, metric);
+  if (error == 0) return 0;
+  return energy > 0 ? std::sqrt(error / energy) : 1;
 }
 
 }  // namespace tt::codec

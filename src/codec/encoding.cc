@@ -10,8 +10,10 @@
 namespace tt::codec {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames{"raw", "lossless", "f16", "lowrank", "tt", "rounded"};
+constexpr std::array<std::string_view, 7> kNames{"raw", "lossless", "f16",  "lowrank",
+                                                 "tt",  "rounded",  "quant"};
 constexpr std::size_t kMaxModes = 8;
+constexpr double kMaxRate = 24, kMaxStep = 1000;
 
 [[noreturn]] void refuse(const std::string& why, const std::string& hint) {
   throw base::Error(base::ErrorKind::usage, why, hint);
@@ -21,9 +23,16 @@ Format format_from_name(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
     refuse("unknown encoding " + base::quoted(name),
-           "encodings are raw, lossless, rounded, f16, lowrank and tt");
+           "encodings are raw, lossless, rounded, f16, quant, lowrank and tt");
   }
   return static_cast<Format>(found - kNames.begin());
+}
+
+// The shortest text that reads back to the same number.
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), result.ptr};
 }
 
 // Decimal digits without sign, leading zero or anything after them; at least 1.
@@ -52,6 +61,18 @@ std::vector<std::uint64_t> parse_numbers(std::string_view key, std::string_view 
   }
 }
 
+// A plain decimal number above 0, at most `most`, with or without an exponent.
+double parse_positive(std::string_view key, std::string_view text, double most) {
+  double value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = result.ec == std::errc() && result.ptr == text.data() + text.size();
+  if (!whole || !(value > 0) || value > most) {
+    refuse("bad value " + base::quoted(text) + " for key '" + std::string(key) + "'",
+           "give a number above 0, at most " + number_text(most));
+  }
+  return value;
+}
+
 tensor::DType parse_core_dtype(std::string_view text) {
   if (text == "f16") return tensor::DType::f16;
   if (text == "f32") return tensor::DType::f32;
@@ -77,6 +98,8 @@ std::string_view keys_of(Format format) {
       return "rank, dtype";
     case Format::tt:
       return "modes, ranks, dtype";
+    case Format::quant:
+      return "rate, step";
     default:
       return "none";
   }
@@ -86,6 +109,10 @@ void set_key(Encoding& encoding, std::string_view key, std::string_view value) {
   const Format format = encoding.format;
   if (key == "mantissa" && (format == Format::f16 || format == Format::rounded)) {
     encoding.mantissa = parse_mantissa(value, format);
+  } else if (key == "rate" && format == Format::quant) {
+    encoding.rate = parse_positive(key, value, kMaxRate);
+  } else if (key == "step" && format == Format::quant) {
+    encoding.step = parse_positive(key, value, kMaxStep);
   } else if (key == "rank" && format == Format::lowrank) {
     encoding.rank = parse_number(key, value);
   } else if (key == "modes" && format == Format::tt) {
@@ -119,6 +146,8 @@ std::string spec_of(const Encoding& encoding) {
   if (encoding.format == Format::f16 && encoding.mantissa != 10)
     spec += ",mantissa=" + std::to_string(encoding.mantissa);
   if (encoding.format == Format::rounded) spec += ",mantissa=" + std::to_string(encoding.mantissa);
+  if (encoding.format == Format::quant && encoding.rate != 0) spec += ",rate=" + number_text(encoding.rate);
+  if (encoding.format == Format::quant && encoding.step != 0) spec += ",step=" + number_text(encoding.step);
   if (encoding.format == Format::lowrank && encoding.rank != 0)
     spec += ",rank=" + std::to_string(encoding.rank);
   if (encoding.format == Format::tt && !encoding.modes.empty())
@@ -154,6 +183,8 @@ Encoding parse_spec(const std::string& spec) {
     set_key(encoding, key, item.substr(equals + 1));
   }
   check_counts(encoding);
+  if (encoding.rate != 0 && encoding.step != 0)
+    refuse("keys 'rate' and 'step' exclude each other", "give one of them");
   return encoding;
 }
 

@@ -11,7 +11,7 @@
 
 namespace tt::codec {
 
-enum class Format : std::uint8_t { raw, lossless, f16, lowrank, tt, rounded };
+enum class Format : std::uint8_t { raw, lossless, f16, lowrank, tt, rounded, quant };
 
 std::string_view format_name(Format format);
 
@@ -21,16 +21,18 @@ struct Encoding {
   std::vector<std::uint64_t> modes = {}, ranks = {};  // tt: d modes, d-1 inner ranks
   tensor::DType dtype = tensor::DType::f16;           // lowrank, tt: type of the cores, f16 or f32
   unsigned mantissa = 10;                             // f16: mantissa bits kept, 1..10; rounded: 1..51
+  double rate = 0;                                    // quant: bits a weight, all included
+  double step = 0;  // quant, instead: the relative output error if rounding errors were uniform
   bool operator==(const Encoding&) const = default;
 };
 
-// Canonical: "raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "lowrank,rank=32,dtype=f16",
-// "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16".
+// Canonical: "raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "quant,rate=3",
+// "quant,step=0.0125", "lowrank,rank=32,dtype=f16", "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16".
 std::string spec_of(const Encoding& encoding);
 
 // Parses a SPEC; keys may stand in any order, each once. Defaults: dtype f16, mantissa 10; a missing rank,
-// modes or ranks stays 0 or empty (chosen later by plan). Errors: usage, naming the key and the allowed
-// values. Works on untrusted manifests too.
+// rate, step, modes or ranks stays 0 or empty (chosen later by plan). Errors: usage, naming the key and the
+// allowed values. Works on untrusted manifests too.
 Encoding parse_spec(const std::string& spec);
 
 }  // namespace tt::codec

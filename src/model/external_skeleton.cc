@@ -38,9 +38,11 @@ base::Bytes external_fields(const std::string& location, std::uint64_t offset, s
   return text;
 }
 
+// In subgraphs they stay: a runtime that gets its files in memory looks for those of the main graph only.
 bool moves_out(const TensorInfo& info, std::uint32_t weight) {
-  return weight != kNone && info.kind == TensorKind::initializer && info.whole && info.external == kNone &&
-         info.place.form == PayloadForm::flat && info.place.length >= kExternalBytes;
+  return weight != kNone && info.kind == TensorKind::initializer && info.graph == 0 && info.whole &&
+         info.external == kNone && info.place.form == PayloadForm::flat &&
+         info.place.length >= kExternalBytes;
 }
 
 }  // namespace

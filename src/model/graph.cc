@@ -21,6 +21,11 @@ NameId Names::add(std::string_view name) {
   return id;
 }
 
+NameId Names::find(std::string_view name) const {
+  const auto found = ids_.find(name);
+  return found == ids_.end() ? 0 : found->second;
+}
+
 const std::string& Onnx::label(const Node& node) const {
   return names[node.name != 0 ? node.name : value(node.outputs, 0)];
 }

@@ -21,6 +21,7 @@ class Names {
  public:
   Names();
   NameId add(std::string_view name);
+  NameId find(std::string_view name) const;  // 0 for unknown ones
   const std::string& operator[](NameId id) const { return texts_[id]; }
   std::size_t size() const { return texts_.size(); }
 

@@ -144,8 +144,9 @@ class Model {
   // that is above 2 GB (protobuf's limit); then exact_skeleton() is the one to use. The same as
   // exact_skeleton() where nothing is to be changed.
   Skeleton inline_skeleton() const;
-  // Two files: payloads of inline initializers of at least kExternalBytes move to `location`, each at a
-  // multiple of kExternalAlignment. Constant nodes keep theirs (runtimes expect it). Errors: usage for a
+  // Two files: payloads of inline initializers of the main graph of at least kExternalBytes move to
+  // `location`, each at a multiple of kExternalAlignment. Constant nodes and subgraphs keep theirs (runtimes
+  // expect it). Errors: usage for a
   // safetensors file, a model with external data already, or a location that is not a plain file name.
   Skeleton external_skeleton(const std::string& location) const;
 

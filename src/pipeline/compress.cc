@@ -8,10 +8,15 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/text.h"
+#include "pipeline/calibrate.h"
 #include "pipeline/compress_job.h"
 #include "pipeline/file_hash.h"
+#include "pipeline/fold_model.h"
+#include "pipeline/generated_calibration.h"
 #include "pipeline/plan_file.h"
+#include "tensor/blas.h"
 
 namespace tt::pipeline {
 namespace {
@@ -39,6 +44,8 @@ std::vector<std::string> warnings_of(const CompressJob& job, const model::Model&
                                      const CompressOptions& options) {
   std::vector<std::string> warnings = job.selection().warnings;
   for (std::string& warning : job.limit_warnings()) warnings.push_back(std::move(warning));
+  if (const runtime::Calibration* known = job.metrics().calibration())
+    for (std::string& warning : calibration_warnings(known->info())) warnings.push_back(std::move(warning));
   for (std::size_t i = 0; i < job.ranges().size(); ++i) {
     if (job.ranges()[i] == tensor::ValueRange::float32) continue;
     const bool finite = job.ranges()[i] == tensor::ValueRange::float64;
@@ -70,16 +77,58 @@ void name_missed_wishes(const CompressOptions& options, CompressReport& report) 
 void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& report) {
   report.bytes_out = fitted.size.total;
   report.ratio = static_cast<double>(report.bytes_out) / static_cast<double>(report.bytes_in);
+  const std::vector<Certificate> certificates = job.certify();
   for (std::size_t i = 0; i < fitted.weights.size(); ++i) {
     container::WeightEntry entry = fitted.weights[i]->entry;
     entry.core_sizes.clear();
     for (const codec::Core& core : fitted.weights[i]->cores) entry.core_sizes.push_back(core.bytes.size());
     report.weights.push_back(report_of(entry));
     report.weights.back().reason = job.selection().reasons[i];
+    report.weights.back().certificate = certificates[i];
     for (const std::string& warning : fitted.weights[i]->warnings)
       report.warnings.push_back("weight " + base::quoted(entry.name) + ": " + warning);
   }
   report.stats = stats_of(report.weights, report.bytes_in, report.bytes_out);
+}
+
+// With limits that are judged on the same samples, what judges them is not summed.
+JobCalibration calibration_of(const model::Model& model, const CompressOptions& options,
+                              base::Progress& progress) {
+  const QualityLimits& limits = options.limits;
+  if (limits.calib.empty() || options.lossless) return {};
+  CalibrateOptions how;
+  how.inputs = limits.inputs;
+  how.mask_input = limits.mask_input;
+  how.task = limits.task;
+  how.spare_last_quarter = limits.any() && limits.eval.empty();
+  how.seed = options.seed;
+  how.threads = options.threads;
+  return {std::make_shared<const runtime::Calibration>(load_or_calibrate(model, limits.calib, how, progress)),
+          {},
+          is_calibration_file(limits.calib)};
+}
+
+unsigned threads_of(const CompressOptions& options) {
+  return options.threads == 0 ? base::default_threads() : options.threads;
+}
+
+// Where it helps (above eight bits a weight every plan is good) and the user did not say what is to be done
+// with each weight.
+bool wants_generated(const model::Model& model, const CompressOptions& options, std::uint64_t goal) {
+  std::uint64_t elements = 0;
+  for (const model::Weight& weight : model.weights()) elements += weight.layout.elements();
+  return options.generate && !options.lossless && options.effort != Effort::fast && options.plan_in.empty() &&
+         options.method == "auto" && model.format() == model::FileFormat::onnx &&
+         (goal < elements || (goal == UINT64_MAX && options.limits.has_samples()));
+}
+
+JobCalibration generated_for(const model::Model& model, const CompressOptions& options,
+                             base::Progress& progress, CompressReport& report) {
+  const GeneratedCalibration generated =
+      calibrate_on_generated(model, {threads_of(options), options.seed, options.max_memory}, progress);
+  report.generated_samples = generated.samples;
+  report.why_not_generated = generated.why_not;
+  return {generated.known, {}, false, generated_limits(options.max_memory)};
 }
 
 // The outputs, opened before the work so that a folder that cannot be written is found first. They appear
@@ -92,17 +141,17 @@ class Outputs {
     if (!options.rollback.empty()) rollback_ = base::OutputFile::create(options.rollback);
   }
 
-  void write(const CompressJob& job, const model::Model& model, const CompressOptions& options,
+  void write(const CompressJob& job, const model::Model& original, const CompressOptions& options,
              base::Progress& progress, CompressReport& report) {
     if (!out_) return;
     job.write(*out_);
     report.output_sha256 = sha256_of(*out_);
     if (rollback_) {
-      CompressJob lossless(model, options, true, progress);
+      CompressJob lossless(original, original, options, true, {}, progress);
       lossless.fit(UINT64_MAX);
       lossless.write(*rollback_);
     }
-    for (const model::SourceFile& source : model.files()) source.file.check_unchanged();
+    for (const model::SourceFile& source : original.files()) source.file.check_unchanged();
   }
 
   void publish() {
@@ -119,27 +168,36 @@ class Outputs {
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   check_limit_options(options.limits);
-  const model::Model model = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
-  check_paths(options, model);
+  tensor::check_address_space(threads_of(options));
+  const model::Model original = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
+  check_paths(options, original);
 
   CompressReport report;
   report.input = options.input;
   report.output = options.dry_run ? "" : options.output;
-  report.bytes_in = model.bytes();
-  report.input_sha256 = base::hex(base::sha256_file(model.files()[0].file));
+  report.bytes_in = original.bytes();
+  report.input_sha256 = base::hex(base::sha256_file(original.files()[0].file));
   report.seed = options.seed;
-  const std::uint64_t goal = options.lossless ? UINT64_MAX : size_goal(options, model.bytes());
+  const std::uint64_t goal = options.lossless ? UINT64_MAX : size_goal(options, original.bytes());
   report.budget_bytes = goal == UINT64_MAX ? 0 : goal;
 
   Outputs outputs(options);
-  CompressJob job(model, options, options.lossless, progress);
+  JobCalibration calibration = calibration_of(original, options, progress);
+  report.calibrated = calibration.known != nullptr;
+  if (!calibration.known && wants_generated(original, options, goal))
+    calibration = generated_for(original, options, progress, report);
+  const std::optional<model::Model> folded = fold_model(original, options, report.folded);
+  const model::Model& model = folded ? *folded : original;
+  if (calibration.known) calibration.weights = calibrated_as(model, original, report.folded);
+  CompressJob job(model, original, options, options.lossless, calibration, progress);
   const FittedPlan& fitted = job.fit(goal);
   report.quality = job.quality();
+  if (calibration.known && report.budget_bytes != 0) report.choice = job.choice();
   report.warnings = warnings_of(job, model, options);
   describe(fitted, job, report);
   name_missed_wishes(options, report);
   if (!options.plan_out.empty()) write_plan_file(options.plan_out, fitted);
-  outputs.write(job, model, options, progress, report);
+  outputs.write(job, original, options, progress, report);
   outputs.publish();
 
   report.peak_rss_bytes = base::peak_rss_bytes();

@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "model/fold.h"
+#include "pipeline/effort.h"
+#include "pipeline/plan_choice.h"
 #include "pipeline/quality_limits.h"
 #include "pipeline/report.h"
 
@@ -32,9 +35,13 @@ struct CompressOptions {
   std::vector<std::string> include, exclude, preserve;
   std::uint64_t min_size = 0;  // elements; smaller weights stay exact
   std::uint64_t seed = 0;
+  Effort effort = Effort::normal;
   unsigned threads = 0;           // 0 = all
   bool dry_run = false;           // everything but the output
   std::string plan_out, plan_in;  // the plan as JSON
+  bool fold = true;               // model/fold.h first; --lossless and the rollback file never
+  bool generate = true;           // without calib: pipeline/generated_calibration.h
+  std::uint64_t max_memory = 0;   // of the child process for that; 0 is no limit
   bool allow_symlinks = false;
   bool fail_on_nan = false;
 };
@@ -47,11 +54,15 @@ struct CompressReport {
   std::uint64_t budget_bytes = 0;  // 0 = no size goal
   std::optional<Quality> quality;  // with limits: what the file was measured to keep
   bool calibrated = false;
+  std::uint64_t generated_samples = 0;  // that stood for a calibration
+  std::string why_not_generated;        // empty if they did, or were not asked for
+  std::optional<PlanChoice> choice;     // with calibration (generated too) and a size goal
   std::uint64_t seed = 0;
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;
   Stats stats;
-  std::vector<WeightReport> weights;
+  model::FoldReport folded;
+  std::vector<WeightReport> weights;  // of the folded model
   std::vector<std::string> warnings;
 };
 

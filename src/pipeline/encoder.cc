@@ -13,7 +13,10 @@ container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Cand
   const tensor::WeightData data = model_.read(weight);
   const codec::Codec& codec = codec::codec_for(candidate.encoding.format);
   container::EncodedWeight encoded;
+  const std::shared_ptr<const tensor::SicPlan> sic =
+      candidate.encoding.format == codec::Format::quant ? metrics_.sic(index) : nullptr;
   codec::EncodeOptions options = how_;
+  options.sic = sic.get();
   options.warn = [&encoded](const std::string& warning) { encoded.warnings.push_back(warning); };
   encoded.cores = codec.encode(data, candidate.encoding, options);
   encoded.entry.name = weight.name;

@@ -7,16 +7,22 @@
 
 #include "base/progress.h"
 #include "container/container.h"
+#include "pipeline/weight_metrics.h"
 #include "plan/allocate.h"
 
 namespace tt::pipeline {
 
 class Encoder {
  public:
-  // `how`: but for its warnings, which go to the encoded weights.
-  Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, unsigned threads,
-          codec::EncodeOptions how = {})
-      : model_(model), curves_(curves), threads_(threads), how_(std::move(how)), stored_(curves.size()) {}
+  // All must outlive it. `how`: but for its metric and warnings, which are each weight's own.
+  Encoder(const model::Model& model, const std::vector<plan::Curve>& curves, const WeightMetrics& metrics,
+          unsigned threads, codec::EncodeOptions how = {})
+      : model_(model),
+        curves_(curves),
+        metrics_(metrics),
+        threads_(threads),
+        how_(std::move(how)),
+        stored_(curves.size()) {}
 
   // Encodes what `plan` needs; forgets what neither `plan` nor `keep` (may be null) needs. Pointers stay
   // valid until forgotten.
@@ -33,6 +39,7 @@ class Encoder {
 
   const model::Model& model_;
   const std::vector<plan::Curve>& curves_;
+  const WeightMetrics& metrics_;
   unsigned threads_;
   codec::EncodeOptions how_;
   std::vector<std::map<std::size_t, container::EncodedWeight>> stored_;  // by weight, by candidate

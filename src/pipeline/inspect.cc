@@ -2,6 +2,9 @@
 
 #include <filesystem>
 
+#include "pipeline/calibrate.h"
+#include "runtime/calibration_file.h"
+
 namespace tt::pipeline {
 namespace {
 
@@ -55,6 +58,15 @@ InspectReport inspect_model(const model::Model& model) {
   return report;
 }
 
+InspectReport inspect_calibration(const base::InputFile& file) {
+  InspectReport report;
+  report.kind = "ttcal";
+  report.bytes = file.size();
+  report.calibration = runtime::read_calibration_info(file);
+  report.notes = calibration_warnings(*report.calibration);
+  return report;
+}
+
 }  // namespace
 
 InspectReport inspect(const std::string& path, bool allow_symlinks) {
@@ -62,6 +74,8 @@ InspectReport inspect(const std::string& path, bool allow_symlinks) {
   InspectReport report;
   if (container::Container::looks_like(file)) {
     report = inspect_container(container::Container::open(std::move(file)));
+  } else if (runtime::is_calibration(file)) {
+    report = inspect_calibration(file);
   } else {
     const std::string folder = std::filesystem::path(path).parent_path().string();
     report = inspect_model(model::Model::open(std::move(file), folder.empty() ? "." : folder,

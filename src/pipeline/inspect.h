@@ -2,16 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "pipeline/report.h"
+#include "runtime/calibration.h"
 
 namespace tt::pipeline {
 
 struct InspectReport {
-  std::string path, kind;            // kind: tt, onnx, safetensors
+  std::string path, kind;            // kind: tt, onnx, safetensors, ttcal
   std::uint64_t bytes = 0;           // of the file; for models with their external data
   std::uint64_t format_version = 0;  // of a .tt file
   std::string tool_version;
@@ -27,6 +29,7 @@ struct InspectReport {
   Stats stats;
   std::vector<WeightReport> weights;
   std::vector<std::string> notes;
+  std::optional<runtime::CalibrationInfo> calibration;  // of a .ttcal file, whose other fields stay empty
 };
 
 InspectReport inspect(const std::string& path, bool allow_symlinks = false);

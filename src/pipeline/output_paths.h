@@ -13,7 +13,8 @@ namespace tt::pipeline {
 // sub-folders are made. Errors: corrupt for a location that is absolute, has "..", an empty or hidden part, a
 // backslash or a control character, or is the output itself or another location; usage if several files would
 // go to standard output.
-std::vector<std::string> output_paths(const std::vector<model::SkeletonFile>& files, const std::string& output);
+std::vector<std::string> output_paths(const std::vector<model::SkeletonFile>& files,
+                                      const std::string& output);
 
 // External data files that exist already may only be replaced by the same content, or if `overwrite`. Errors:
 // cannot_create.

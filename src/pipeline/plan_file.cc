@@ -69,7 +69,7 @@ void apply_plan_file(const std::string& path, const model::Model& model, Selecti
     if (found == index.end())
       throw Error(ErrorKind::bad_data,
                   what + " names weight " + base::quoted(name) + ", which the model does not have (or twice)",
-                  "use the plan with the model it was made for");
+                  "use the plan with the model it was made for, and --no-fold if it was made so");
     selection.options[found->second].fixed = parse_encoding(item.at("encoding", what).as_string(what), what);
     selection.reasons[found->second].clear();
     index.erase(found);
@@ -89,6 +89,9 @@ Json options_json(const CompressOptions& options, bool lossless) {
   if (limits.min_quality) json.emplace_back("min_quality", *limits.min_quality);
   if (limits.max_kl) json.emplace_back("max_kl", *limits.max_kl);
   if (limits.max_drop) json.emplace_back("max_drop", *limits.max_drop);
+  if (!limits.calib.empty()) json.emplace_back("calibrated", true);
+  if (options.effort != Effort::normal)
+    json.emplace_back("effort", std::string(terms_of(options.effort).name));
   json.emplace_back("method", options.method);
   if (options.max_rank) json.emplace_back("max_rank", *options.max_rank);
   if (options.epsilon) json.emplace_back("epsilon", *options.epsilon);
@@ -98,6 +101,8 @@ Json options_json(const CompressOptions& options, bool lossless) {
   if (!options.include.empty()) json.emplace_back("include", texts(options.include));
   if (!options.exclude.empty()) json.emplace_back("exclude", texts(options.exclude));
   if (!options.preserve.empty()) json.emplace_back("preserve", texts(options.preserve));
+  if (!options.fold) json.emplace_back("fold", false);
+  if (!options.generate) json.emplace_back("generate", false);
   if (options.min_size != 0) json.emplace_back("min_size", options.min_size);
   if (!options.plan_in.empty()) json.emplace_back("plan", true);
   return json;

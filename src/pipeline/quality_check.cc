@@ -9,6 +9,7 @@
 #include "model/taps.h"
 #include "pipeline/decoded_model.h"
 #include "pipeline/quality_limits.h"
+#include "runtime/calibration_file.h"
 #include "runtime/judge.h"
 #include "runtime/macs.h"
 
@@ -49,7 +50,9 @@ std::uint64_t count_unseen(const model::Model& model) {
   return uses - std::min(uses, taps);
 }
 
-runtime::Samples open_samples(const QualityLimits& limits, const std::vector<runtime::ValueInfo>& inputs) {
+runtime::Samples open_samples(const QualityLimits& limits, const runtime::NamedArrays* held_out_arrays,
+                              const std::vector<runtime::ValueInfo>& inputs) {
+  if (held_out_arrays != nullptr) return runtime::held_out_samples(*held_out_arrays, inputs, limits.calib);
   const bool held_out = limits.eval.empty();
   runtime::Samples samples =
       runtime::Samples::open(held_out ? limits.calib : limits.eval, inputs, limits.inputs);
@@ -58,7 +61,7 @@ runtime::Samples open_samples(const QualityLimits& limits, const std::vector<run
 }
 
 runtime::JudgeOptions judge_options(const QualityLimits& limits, const model::Model& model,
-                                    const runtime::Session& session, std::uint64_t samples,
+                                    const runtime::Session& session, std::uint64_t samples, bool all,
                                     const runtime::Labels* labels) {
   runtime::JudgeOptions options;
   options.predictions = limits.max_kl || limits.max_drop;
@@ -69,7 +72,7 @@ runtime::JudgeOptions judge_options(const QualityLimits& limits, const model::Mo
                                         labels ? &labels->array() : nullptr, wished, options.predictions);
   options.labels = labels;
   options.mask_input = limits.mask_input;
-  if (limits.eval.empty()) options.first = samples - samples / 4;
+  if (limits.eval.empty() && !all) options.first = samples - samples / 4;
   return options;
 }
 
@@ -110,21 +113,23 @@ KeptLimit drop_limit(double limit, const Judgement& judgement) {
 }  // namespace
 
 struct QualityCheck::State {
-  State(const model::Model& model, const QualityLimits& wished, unsigned worker_threads)
-      : original(with_graph(model)),
+  State(const model::Model& original, const model::Model& compressed, const QualityLimits& wished,
+        const runtime::NamedArrays* held_out, unsigned worker_threads)
+      : model(with_graph(compressed)),
         limits(wished),
         threads(worker_threads),
-        outputs(outputs_to_tap(model, wished)),
-        unseen(wished.max_error || wished.min_quality ? count_unseen(model) : 0),
-        session(runtime::Session::open(runtime::tapped_model(model, outputs),
+        outputs(outputs_to_tap(compressed, wished)),
+        unseen(wished.max_error || wished.min_quality ? count_unseen(compressed) : 0),
+        session(runtime::Session::open(runtime::tapped_model(original, outputs),
                                        {.threads = kRuntimeThreads, .isolate = {}})),
-        samples(open_samples(wished, session.inputs())) {
+        samples(open_samples(wished, held_out, session.inputs())) {
     if (!limits.labels.empty()) labels.emplace(runtime::Labels::open(limits.labels));
     judge.emplace(session, samples,
-                  judge_options(limits, original, session, samples.size(), labels ? &*labels : nullptr));
+                  judge_options(limits, original, session, samples.size(), held_out != nullptr,
+                                labels ? &*labels : nullptr));
   }
 
-  const model::Model& original;
+  const model::Model& model;
   const QualityLimits limits;
   unsigned threads;
   std::vector<std::string> outputs;
@@ -135,8 +140,10 @@ struct QualityCheck::State {
   std::optional<runtime::Judge> judge;
 };
 
-QualityCheck::QualityCheck(const model::Model& original, const QualityLimits& limits, unsigned threads)
-    : state_(std::make_unique<State>(original, limits, threads)) {}
+QualityCheck::QualityCheck(const model::Model& original, const model::Model& model,
+                           const QualityLimits& limits, const runtime::NamedArrays* held_out,
+                           unsigned threads)
+    : state_(std::make_unique<State>(original, model, limits, held_out, threads)) {}
 QualityCheck::~QualityCheck() = default;
 QualityCheck::QualityCheck(QualityCheck&&) noexcept = default;
 
@@ -148,7 +155,7 @@ Quality QualityCheck::measure(const std::vector<const container::EncodedWeight*>
                               base::Progress& progress) const {
   const QualityLimits& limits = state_->limits;
   const runtime::Session candidate =
-      runtime::Session::open(decoded_model(state_->original, weights, state_->outputs, state_->threads),
+      runtime::Session::open(decoded_model(state_->model, weights, state_->outputs, state_->threads),
                              {.threads = kRuntimeThreads, .isolate = {}});
   const Judgement judgement = state_->judge->judge(candidate, progress);
   Quality quality;

@@ -50,7 +50,8 @@ class QualitySearch {
   }
 
   void find_smallest() {
-    const plan::Plan smallest = plan::smallest_plan(shop_.curves), exact = plan::best_plan(shop_.curves);
+    const plan::Plan smallest = plan::smallest_plan(shop_.curves, shop_.importances),
+                     exact = plan::best_plan(shop_.curves, shop_.importances);
     if (attempt(smallest)) return;
     bisect(smallest.bytes, exact.bytes);
     if (!best_ && !attempt(exact)) return;
@@ -58,14 +59,14 @@ class QualitySearch {
   }
 
   void try_neighbours() {
-    const std::uint64_t least = plan::smallest_plan(shop_.curves).bytes;
+    const std::uint64_t least = plan::smallest_plan(shop_.curves, shop_.importances).bytes;
     for (std::size_t i = 0; i < kNeighbours.size() && measurements() < kMaxMeasurements;) {
       const std::uint64_t from = best_ ? best_->fitted.plan.bytes : goal_budget_;
       const std::uint64_t budget = scaled(from, kNeighbours[i]);
       if (budget < least) return;
       const std::uint64_t before = best_ ? best_->fitted.size.total : UINT64_MAX;
-      const bool smaller =
-          attempt(*plan::allocate(shop_.curves, budget)) && best_->fitted.size.total < before;
+      const bool smaller = attempt(*plan::allocate(shop_.curves, shop_.importances, budget)) &&
+                           best_->fitted.size.total < before;
       i = smaller ? 0 : i + 1;
     }
   }
@@ -84,7 +85,7 @@ class QualitySearch {
       const auto middle = static_cast<std::uint64_t>(std::sqrt(static_cast<double>(bad)) *
                                                      std::sqrt(static_cast<double>(good)));
       if (middle <= bad || middle >= good) return;
-      const plan::Plan plan = *plan::allocate(shop_.curves, middle);
+      const plan::Plan plan = *plan::allocate(shop_.curves, shop_.importances, middle);
       (attempt(plan) ? good : bad) = middle;
     }
   }
@@ -111,20 +112,6 @@ class QualitySearch {
                   " is reached, the smallest file found that keeps them has " + std::to_string(needed) +
                   " bytes",
               "use --target-bytes " + std::to_string(needed) + " or more, or leave the size goal out");
-}
-
-// The file of the goal's size, else a smaller one that happens to keep the limits.
-QualityFit fit_both(const Workshop& shop, const Measure& measure, std::uint64_t goal) {
-  QualitySearch search(shop, measure, goal);
-  FittedPlan fitted = fit_to_size(shop.curves, shop.writer, shop.encoder, goal, shop.bytes_in, shop.progress);
-  search.set_goal_budget(fitted.plan.bytes);
-  if (!search.judge(std::move(fitted))) search.try_neighbours();
-  if (search.best()) return std::move(*search.best());
-  QualitySearch free(shop, measure, UINT64_MAX);
-  free.find_smallest();
-  if (!free.best()) throw_unkept(*free.missed());
-  if (free.best()->fitted.size.total <= goal) return std::move(*free.best());
-  throw_too_small(goal, *search.missed(), free.best()->fitted.size.total);
 }
 
 [[noreturn]] void throw_weight(const std::string& name, double error, double max_error) {
@@ -157,9 +144,21 @@ void drop_missed(const Workshop& shop, const FittedPlan& fitted, double max_erro
 
 }  // namespace
 
-QualityFit fit_to_quality(const Workshop& shop, const Measure& measure, std::uint64_t goal) {
-  if (goal != UINT64_MAX) return fit_both(shop, measure, goal);
+QualityFit fit_within(const Workshop& shop, const Measure& measure, std::uint64_t goal,
+                      const std::function<QualityFit()>& smallest) {
   QualitySearch search(shop, measure, goal);
+  FittedPlan fitted = fit_to_size(shop.curves, shop.importances, shop.writer, shop.encoder, goal,
+                                  shop.bytes_in, shop.progress);
+  search.set_goal_budget(fitted.plan.bytes);
+  if (!search.judge(std::move(fitted))) search.try_neighbours();
+  if (search.best()) return std::move(*search.best());
+  QualityFit fit = smallest();
+  if (fit.fitted.size.total > goal) throw_too_small(goal, *search.missed(), fit.fitted.size.total);
+  return fit;
+}
+
+QualityFit fit_to_quality(const Workshop& shop, const Measure& measure) {
+  QualitySearch search(shop, measure, UINT64_MAX);
   search.find_smallest();
   if (!search.best()) throw_unkept(*search.missed());
   return std::move(*search.best());
@@ -168,10 +167,10 @@ QualityFit fit_to_quality(const Workshop& shop, const Measure& measure, std::uin
 QualityFit fit_to_weight_error(const Workshop& shop, double max_error, std::uint64_t goal) {
   for (std::size_t w = 0; w < shop.curves.size(); ++w) drop_inexact(shop, w, max_error);
   for (;;) {
-    FittedPlan fitted =
-        goal == UINT64_MAX
-            ? fit_plan(plan::smallest_plan(shop.curves), nullptr, shop.writer, shop.encoder, shop.progress)
-            : fit_to_size(shop.curves, shop.writer, shop.encoder, goal, shop.bytes_in, shop.progress);
+    FittedPlan fitted = goal == UINT64_MAX ? fit_plan(plan::smallest_plan(shop.curves, shop.importances),
+                                                      nullptr, shop.writer, shop.encoder, shop.progress)
+                                           : fit_to_size(shop.curves, shop.importances, shop.writer,
+                                                         shop.encoder, goal, shop.bytes_in, shop.progress);
     Quality quality = weight_quality(max_error, fitted.weights);
     if (quality.kept()) return {std::move(fitted), std::move(quality)};
     drop_missed(shop, fitted, max_error);

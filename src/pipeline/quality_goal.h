@@ -24,6 +24,7 @@ using Measure = std::function<Quality(const std::vector<const container::Encoded
 // What the search works with; all must outlive it.
 struct Workshop {
   std::vector<plan::Curve>& curves;
+  const plan::Importances& importances;
   const container::Writer& writer;
   Encoder& encoder;
   base::Progress& progress;
@@ -33,9 +34,14 @@ struct Workshop {
 inline constexpr double kBudgetStep = 1.004;  // bisection ends at this ratio of budgets
 inline constexpr int kMaxMeasurements = 40;
 
-// Without a goal (UINT64_MAX) the smallest file; with one the file that meets it, which must keep the limits.
-// Errors: goal_unreachable, naming what was reached, and with a goal the smallest size that keeps the limits.
-QualityFit fit_to_quality(const Workshop& shop, const Measure& measure, std::uint64_t goal);
+// The smallest file. Errors: goal_unreachable, naming what was reached.
+QualityFit fit_to_quality(const Workshop& shop, const Measure& measure);
+
+// The file that meets a size goal, or a smaller one that happens to keep the limits, or else what `smallest`
+// finds, if it fits; what `smallest` finds should not depend on the goal, so that the size that the error
+// names can be asked for. Errors: goal_unreachable, naming that size.
+QualityFit fit_within(const Workshop& shop, const Measure& measure, std::uint64_t goal,
+                      const std::function<QualityFit()>& smallest);
 
 // The same for a limit on the relative error of every weight: candidates above it leave the curves, those
 // that turn out to be above it as well.

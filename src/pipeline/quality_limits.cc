@@ -35,7 +35,7 @@ void check_limit_options(const QualityLimits& limits) {
     throw Error(ErrorKind::usage, "options --calib and --eval name the same samples",
                 "leave --eval out: the last quarter of the samples is held out anyway");
   if (!limits.any()) {
-    if (limits.has_samples())
+    if (!limits.eval.empty())
       throw Error(ErrorKind::usage, "samples are given, but no limit on quality",
                   "add --max-error, --min-quality, --max-kl or --max-drop");
     if (!limits.labels.empty())

@@ -8,7 +8,8 @@
 //   max_kl       mean KL(original || compressed) in nats
 //   max_drop     accuracy of the original less that of the compressed model, in percentage points
 // Without samples only max_error is possible: the relative error of every weight itself.
-// Samples: `eval`, all of them; else the last quarter of `calib`, which calibration does not see.
+// Samples: `eval`, all of them; else the last quarter of `calib`, which calibration does not see; else what
+// the calibration file `calib` held out.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include "base/progress.h"
 #include "container/container.h"
 #include "model/model.h"
+#include "runtime/array.h"
 #include "runtime/input_mapping.h"
 
 namespace tt::pipeline {
@@ -58,10 +60,14 @@ Quality weight_quality(double max_error, const std::vector<const container::Enco
 
 class QualityCheck {
  public:
-  // Opens and checks the samples and runs the original on the first of them. `original` must outlive it.
+  // Opens and checks the samples and runs the original on the first of them. The weights to measure are those
+  // of `model`, which gives the same values as `original` (folded) or is it; both must outlive the check.
   // Errors: usage; not_found; bad_data: samples or labels that do not fit the model or each other, fewer than
   // kMinHeldOut; those of runtime.
-  QualityCheck(const model::Model& original, const QualityLimits& limits, unsigned threads);
+  // `held_out` (may be null): the samples, where `calib` is a calibration and `eval` is empty; it must
+  // outlive the check.
+  QualityCheck(const model::Model& original, const model::Model& model, const QualityLimits& limits,
+               const runtime::NamedArrays* held_out, unsigned threads);
   ~QualityCheck();
   QualityCheck(QualityCheck&&) noexcept;
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "container/container.h"
+#include "pipeline/certificates.h"
 
 namespace tt::pipeline {
 
@@ -16,8 +18,9 @@ struct WeightReport {
   std::string reason;  // why it was kept exact, or empty
   std::uint64_t bytes_in = 0, bytes_out = 0;
   double bits_per_weight = 0;
-  double predicted_error = 0;  // relative error promised while planning
-  double relative_error = 0;   // measured by decoding what is stored
+  double predicted_error = 0;              // relative error promised while planning
+  double relative_error = 0;               // measured by decoding what is stored
+  std::optional<Certificate> certificate;  // where the original is at hand
 };
 
 // The specification's summary.

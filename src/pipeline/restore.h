@@ -18,9 +18,10 @@ model::Placement placement_of(const container::Container& container);
 void restore_files(const container::Container& container, const model::Placement& placement,
                    std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress);
 
-// As restore_files, from a model file with inline weights to its two files with external data.
+// The same from a model file with inline weights to its two files with external data.
 void split_model(const model::Model& model, const model::Skeleton& skeleton,
                  std::vector<base::OutputFile>& outs);
+// As restore_files, from a model file with inline weights to its two files with external data.
 
 // The files of an exact container must be the input of compress; their hashes say so. Errors: corrupt.
 void check_originals(const container::Manifest& manifest, const std::vector<base::OutputFile>& outs);

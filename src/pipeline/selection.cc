@@ -57,7 +57,6 @@ plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOp
   if (!model::is_layer_role(weight.role)) {
     price.freedom = Freedom::values;
     price.min_mantissa = 10;
-    if (weight.role == model::Role::other) price.importance = kOtherImportance;
   }
   return price;
 }
@@ -157,6 +156,7 @@ Selection select_weights(const model::Model& model, const CompressOptions& optio
     if (!reason.empty()) price.freedom = Freedom::exact;
     if (exact) price.fixed.reset();
     selection.options.push_back(price);
+    selection.importances.push_back(weight.role == model::Role::other ? kOtherImportance : 1);
     selection.reasons.push_back(std::move(reason));
   }
   if (!exact) selection.warnings = rules.warnings();

@@ -8,12 +8,14 @@
 #include "base/pattern.h"
 #include "model/model.h"
 #include "pipeline/compress.h"
+#include "plan/allocate.h"
 #include "plan/price.h"
 
 namespace tt::pipeline {
 
 struct Selection {
   std::vector<plan::PriceOptions> options;  // by weight
+  plan::Importances importances;            // by weight, without calibration
   std::vector<std::string> reasons;         // why a weight stays exact, else empty
   tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;
   std::vector<std::string> warnings;  // patterns that match nothing

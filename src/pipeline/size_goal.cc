@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "plan/known_sizes.h"
 
 namespace tt::pipeline {
 namespace {
@@ -23,14 +24,21 @@ std::string ratio_text(std::uint64_t part, std::uint64_t whole) {
 // The state of the search over planner budgets.
 class Search {
  public:
-  Search(const std::vector<plan::Curve>& curves, const container::Writer& writer, Encoder& encoder,
-         std::uint64_t goal, base::Progress& progress)
-      : curves_(curves), writer_(writer), encoder_(encoder), goal_(goal), progress_(progress) {}
+  Search(const std::vector<plan::Curve>& curves, const plan::Importances& importances,
+         const container::Writer& writer, Encoder& encoder, std::uint64_t goal, base::Progress& progress)
+      : curves_(curves),
+        importances_(importances),
+        writer_(writer),
+        encoder_(encoder),
+        goal_(goal),
+        progress_(progress),
+        known_(curves.size()) {}
 
   // Weighs the plan of `budget`; keeps it if it fits and is the largest so far. Returns the file's size.
   std::uint64_t attempt(const plan::Plan& plan) {
     FittedPlan fitted = fit_plan(plan, best_ ? &best_->plan : nullptr, writer_, encoder_, progress_);
     const std::uint64_t total = fitted.size.total;
+    overhead_ = total - remember(fitted);
     if (total <= goal_ && (!best_ || total > best_->size.total)) best_ = std::move(fitted);
     return total;
   }
@@ -38,16 +46,16 @@ class Search {
   // Nothing is known at first: the smallest plan is taken as good without encoding it. After a file that is
   // too large the budget falls below that plan's own bytes, or the next plan would be the same; by twice as
   // much with every miss in a row.
-  void run(const plan::Plan& smallest, std::uint64_t rest) {
+  void run(const plan::Plan& smallest, std::uint64_t first) {
     std::uint64_t good = smallest.bytes, bad = UINT64_MAX;
-    std::uint64_t budget = std::max(smallest.bytes, goal_ - std::min(goal_, rest));
+    std::uint64_t budget = std::max(smallest.bytes, first);
     std::uint64_t step = 0;
     for (int round = 0; round < kMaxRounds; ++round) {
-      const plan::Plan plan = *plan::allocate(curves_, budget);
+      const plan::Plan plan = *plan::allocate(curves_, importances_, budget);
       const std::uint64_t total = attempt(plan);
       if (total <= goal_) {
         good = std::max(good, budget);
-        if (close_enough(total) || plan.choice == plan::best_plan(curves_).choice) return;
+        if (close_enough(total) || plan.choice == plan::best_plan(curves_, importances_).choice) return;
         step = 0;
         budget = next_budget(budget + (goal_ - total), good, bad);
       } else {
@@ -59,9 +67,44 @@ class Search {
     }
   }
 
+  // After run(), where estimates jump: prices are corrected by all that was encoded, so that the plan of the
+  // whole goal is found again with better prices, until it fits or says nothing new.
+  void settle() {
+    std::uint64_t overhead = overhead_;
+    std::vector<std::size_t> last;
+    for (int round = 0; round < kMaxRounds && !met(); ++round) {
+      const std::optional<plan::Plan> plan =
+          plan::allocate(corrected_curves(), importances_, goal_ - std::min(goal_, overhead));
+      if (!plan || plan->choice == last || (best_ && plan->choice == best_->plan.choice)) return;
+      last = plan->choice;
+      attempt(*plan);
+      overhead = std::max(overhead, overhead_);
+    }
+  }
+
   std::optional<FittedPlan>& best() { return best_; }
 
  private:
+  bool met() const {
+    return best_ && (close_enough(best_->size.total) ||
+                     best_->plan.choice == plan::best_plan(curves_, importances_).choice);
+  }
+  // What every weight of the plan weighs; returns the sum.
+  std::uint64_t remember(const FittedPlan& fitted) {
+    std::uint64_t sum = 0;
+    for (std::size_t w = 0; w < known_.size(); ++w) {
+      std::uint64_t bytes = 0;
+      for (const codec::Core& core : fitted.weights[w]->cores) bytes += core.bytes.size();
+      known_[w][fitted.plan.choice[w]] = bytes;
+      sum += bytes;
+    }
+    return sum;
+  }
+  std::vector<plan::Curve> corrected_curves() const {
+    std::vector<plan::Curve> curves;
+    for (std::size_t w = 0; w < curves_.size(); ++w) curves.push_back(plan::corrected(curves_[w], known_[w]));
+    return curves;
+  }
   bool close_enough(std::uint64_t total) const {
     return static_cast<double>(goal_ - total) <= kSlack * static_cast<double>(goal_);
   }
@@ -72,11 +115,14 @@ class Search {
   }
 
   const std::vector<plan::Curve>& curves_;
+  const plan::Importances& importances_;
   const container::Writer& writer_;
   Encoder& encoder_;
   std::uint64_t goal_;
   base::Progress& progress_;
   std::optional<FittedPlan> best_;
+  std::vector<plan::KnownSizes> known_;  // by weight
+  std::uint64_t overhead_ = 0;           // of the last file: everything but cores
 };
 
 }  // namespace
@@ -96,12 +142,17 @@ FittedPlan fit_plan(const plan::Plan& plan, const plan::Plan* keep, const contai
   return fitted;
 }
 
-FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const container::Writer& writer,
-                       Encoder& encoder, std::uint64_t goal, std::uint64_t bytes_in,
-                       base::Progress& progress) {
-  const plan::Plan smallest = plan::smallest_plan(curves);
-  Search search(curves, writer, encoder, goal, progress);
-  search.run(smallest, writer.skeleton_size() + kFixedGuess + kEntryGuess * curves.size());
+std::uint64_t core_budget(std::uint64_t goal, const container::Writer& writer, std::size_t weights) {
+  return goal - std::min(goal, writer.skeleton_size() + kFixedGuess + kEntryGuess * weights);
+}
+
+FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const plan::Importances& importances,
+                       const container::Writer& writer, Encoder& encoder, std::uint64_t goal,
+                       std::uint64_t bytes_in, base::Progress& progress) {
+  const plan::Plan smallest = plan::smallest_plan(curves, importances);
+  Search search(curves, importances, writer, encoder, goal, progress);
+  search.run(smallest, core_budget(goal, writer, curves.size()));
+  search.settle();
   if (search.best()) return std::move(*search.best());
   const std::uint64_t least = search.attempt(smallest);
   if (!search.best()) throw_unreachable(goal, least + kGoalDigits, bytes_in);

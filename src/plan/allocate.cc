@@ -13,14 +13,15 @@ struct Edge {
   double slope;
 };
 
-std::vector<Edge> edges_by_slope(const std::vector<Curve>& curves) {
+std::vector<Edge> edges_by_slope(const std::vector<Curve>& curves, const Importances& importances) {
   std::vector<Edge> edges;
   for (std::size_t w = 0; w < curves.size(); ++w) {
     const std::vector<std::size_t> hull = lower_hull(curves[w]);
     for (std::size_t k = 1; k < hull.size(); ++k) {
       const Candidate &a = curves[w][hull[k - 1]], &b = curves[w][hull[k]];
       const std::uint64_t bytes = b.bytes - a.bytes;
-      edges.push_back({w, hull[k - 1], hull[k], bytes, (a.loss - b.loss) / static_cast<double>(bytes)});
+      edges.push_back(
+          {w, hull[k - 1], hull[k], bytes, importances[w] * (a.loss - b.loss) / static_cast<double>(bytes)});
     }
   }
   std::stable_sort(edges.begin(), edges.end(),
@@ -29,8 +30,9 @@ std::vector<Edge> edges_by_slope(const std::vector<Curve>& curves) {
 }
 
 // Walks the edges in order while they fit; an edge that does not fit ends the walk of its weight.
-void walk_hulls(const std::vector<Curve>& curves, std::uint64_t budget, Plan& plan) {
-  for (const Edge& edge : edges_by_slope(curves)) {
+void walk_hulls(const std::vector<Curve>& curves, const Importances& importances, std::uint64_t budget,
+                Plan& plan) {
+  for (const Edge& edge : edges_by_slope(curves, importances)) {
     if (plan.choice[edge.weight] != edge.from || edge.bytes > budget - plan.bytes) continue;
     plan.choice[edge.weight] = edge.to;
     plan.bytes += edge.bytes;
@@ -50,11 +52,13 @@ Edge best_step(const Curve& curve, std::size_t weight, std::size_t from, std::ui
 }
 
 // Each round takes one step per weight in order of slope, until nothing fits any more.
-void spend_leftover(const std::vector<Curve>& curves, std::uint64_t budget, Plan& plan) {
+void spend_leftover(const std::vector<Curve>& curves, const Importances& importances, std::uint64_t budget,
+                    Plan& plan) {
   for (bool moved = true; moved;) {
     std::vector<Edge> steps;
     for (std::size_t w = 0; w < curves.size(); ++w) {
-      const Edge step = best_step(curves[w], w, plan.choice[w], budget - plan.bytes);
+      Edge step = best_step(curves[w], w, plan.choice[w], budget - plan.bytes);
+      step.slope *= importances[w];
       if (step.to != 0) steps.push_back(step);
     }
     std::stable_sort(steps.begin(), steps.end(),
@@ -69,36 +73,38 @@ void spend_leftover(const std::vector<Curve>& curves, std::uint64_t budget, Plan
   }
 }
 
-Plan plan_of(const std::vector<Curve>& curves, const std::vector<std::size_t>& choice) {
+Plan plan_of(const std::vector<Curve>& curves, const Importances& importances,
+             const std::vector<std::size_t>& choice) {
   Plan plan{choice, 0, 0};
   for (std::size_t w = 0; w < curves.size(); ++w) {
     plan.bytes += curves[w][choice[w]].bytes;
-    plan.loss += curves[w][choice[w]].loss;
+    plan.loss += importances[w] * curves[w][choice[w]].loss;
   }
   return plan;
 }
 
 }  // namespace
 
-Plan smallest_plan(const std::vector<Curve>& curves) {
-  return plan_of(curves, std::vector<std::size_t>(curves.size(), 0));
+Plan smallest_plan(const std::vector<Curve>& curves, const Importances& importances) {
+  return plan_of(curves, importances, std::vector<std::size_t>(curves.size(), 0));
 }
 
-Plan best_plan(const std::vector<Curve>& curves) {
+Plan best_plan(const std::vector<Curve>& curves, const Importances& importances) {
   std::vector<std::size_t> choice;
   for (const Curve& curve : curves) {
     assert(!curve.empty());
     choice.push_back(curve.size() - 1);
   }
-  return plan_of(curves, choice);
+  return plan_of(curves, importances, choice);
 }
 
-std::optional<Plan> allocate(const std::vector<Curve>& curves, std::uint64_t budget) {
-  Plan plan = smallest_plan(curves);
+std::optional<Plan> allocate(const std::vector<Curve>& curves, const Importances& importances,
+                             std::uint64_t budget) {
+  Plan plan = smallest_plan(curves, importances);
   if (plan.bytes > budget) return std::nullopt;
-  walk_hulls(curves, budget, plan);
-  spend_leftover(curves, budget, plan);
-  return plan_of(curves, plan.choice);
+  walk_hulls(curves, importances, budget, plan);
+  spend_leftover(curves, importances, budget, plan);
+  return plan_of(curves, importances, plan.choice);
 }
 
 }  // namespace tt::plan

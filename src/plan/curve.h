@@ -8,13 +8,14 @@
 
 namespace tt::plan {
 
-// One way to store a weight. `loss` is what the planner adds up over weights: the squared relative error
-// ||W - W^||_F^2 / ||W||_F^2 times the weight's importance; 0 means bit-exact.
+// One way to store a weight. `loss` is -ln(1 - e^2), e^2 the squared relative error of the layer's output in
+// the weight's metric, tr(E C E^T) / tr(W C W^T) (tensor/metric.h); 0 means bit-exact. What it costs the
+// model is `loss` times the weight's importance (plan/allocate.h).
 struct Candidate {
   codec::Encoding encoding;
   std::uint64_t bytes = 0;
   double loss = 0;
-  double relative_error = 0;  // predicted, without the importance
+  double relative_error = 0;  // predicted ||W - W^||_F / ||W||_F
 };
 
 // Candidates in ascending bytes and strictly descending loss: nobody in it is dominated.

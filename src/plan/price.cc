@@ -20,6 +20,14 @@ std::vector<Candidate> price_exact(const codec::WeightData& weight) {
           {{.format = Format::lossless}, codec::estimate_lossless(weight), 0, 0}};
 }
 
+// The layers of a model are a cascade: what all of them together keep of the signal's energy is about the
+// product of what each keeps, 1 - e^2. Its logarithm is a sum, and a layer that is lost is not worth what it
+// saves.
+double retention_loss(double squared_error) {
+  constexpr double kLost = 0.999;
+  return squared_error < kLost ? -std::log1p(-squared_error) : -std::log1p(-kLost) * squared_error / kLost;
+}
+
 void append(std::vector<Candidate>& all, std::vector<Candidate> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -39,10 +47,10 @@ std::vector<Candidate> price_factors(const codec::WeightLayout& layout, std::spa
 }
 
 // A complete encoding is tried for real: its bytes and its error are exact.
-Candidate measure(const codec::WeightData& weight, const Encoding& encoding) {
+Candidate measure(const codec::WeightData& weight, const Encoding& encoding, const PriceOptions& options) {
   const codec::Codec& codec = codec::codec_for(encoding.format);
   codec.check(weight.layout, encoding);
-  const std::vector<codec::Core> cores = codec.encode(weight, encoding);
+  const std::vector<codec::Core> cores = codec.encode(weight, encoding, {.sic = options.sic});
   std::uint64_t bytes = 0;
   for (const codec::Core& core : cores) bytes += core.bytes.size();
   const double error = codec::relative_error(weight, encoding, codec::MemoryCores(cores));
@@ -53,10 +61,9 @@ Candidate measure(const codec::WeightData& weight, const Encoding& encoding) {
 // one is too large for float32 there are none.
 template <typename Price>
 std::vector<Candidate> through_float(const codec::WeightData& weight, const Price& price) {
-  const std::vector<float> values = weight.values();
-  const double narrowing = narrowing_error(weight, values);
+  const double narrowing = narrowing_error(weight, weight.values());
   if (!std::isfinite(narrowing)) return {};
-  std::vector<Candidate> candidates = price(values);
+  std::vector<Candidate> candidates = price();
   if (narrowing == 0) return candidates;
   for (Candidate& candidate : candidates) {
     candidate.loss += narrowing * narrowing;
@@ -69,31 +76,42 @@ std::vector<Candidate> through_float(const codec::WeightData& weight, const Pric
 std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceOptions& options) {
   Encoding encoding = *options.fixed;
   if (encoding.format == Format::lowrank && encoding.rank == 0)
-    return through_float(weight, [&](std::span<const float> values) {
-      return price_low_rank(weight.layout, values, options, {encoding.dtype});
-    });
+    return through_float(
+        weight, [&] { return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype}); });
   if (encoding.format == Format::tt && encoding.modes.empty())
     encoding.modes = tensor::balanced_modes(weight.layout.rows, weight.layout.cols);
   if (encoding.format == Format::tt && encoding.ranks.empty())
-    return through_float(weight, [&](std::span<const float> values) {
-      return price_tensor_train(weight.layout, values, encoding.modes, options, {encoding.dtype});
+    return through_float(weight, [&] {
+      return price_tensor_train(weight.layout, weight.values(), encoding.modes, options, {encoding.dtype});
     });
-  return {measure(weight, encoding)};
+  return {measure(weight, encoding, options)};
 }
 
 std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOptions& options) {
   std::vector<Candidate> candidates = price_exact(weight);
   if (options.freedom == Freedom::exact) return candidates;
   const bool single_values = options.freedom == Freedom::values || options.method == Method::automatic;
+  const bool few = options.quant_first && options.freedom == Freedom::matrix && single_values;
   // First, because it needs a copy of the weight too.
-  std::vector<Candidate> rounded = single_values ? price_rounded(weight) : std::vector<Candidate>{};
-  append(candidates, through_float(weight, [&](std::span<const float> values) {
-           std::vector<Candidate> found;
-           if (single_values) append(found, price_halves(values, options.min_mantissa));
-           if (options.freedom == Freedom::matrix)
-             append(found, price_factors(weight.layout, values, options));
-           return found;
-         }));
+  std::vector<Candidate> rounded = single_values && !few ? price_rounded(weight) : std::vector<Candidate>{};
+  const bool factors =
+      options.freedom == Freedom::matrix && !few &&
+      (options.method != Method::automatic || options.sic == nullptr || options.sic->uniform());
+  if (!few)
+    append(candidates, through_float(weight, [&] {
+             const std::vector<float> values = weight.values();
+             std::vector<Candidate> found;
+             if (single_values) append(found, price_halves(values, options.min_mantissa));
+             if (factors) append(found, price_factors(weight.layout, values, options));
+             return found;
+           }));
+  // On its own: it needs a copy of the weight too.
+  if (single_values)
+    append(candidates, through_float(weight, [&] {
+             return refine(
+                 pareto(price_quant(weight, options.sic, options.freedom == Freedom::values, options.grid)),
+                 options.pitch);
+           }));
   append(candidates, std::move(rounded));
   return candidates;
 }
@@ -104,7 +122,7 @@ Curve price(const codec::WeightData& weight, const PriceOptions& options) {
   if (!tensor::all_finite(weight.layout.dtype, weight.payload)) return pareto(price_exact(weight));
   std::vector<Candidate> candidates =
       options.fixed ? price_fixed(weight, options) : price_free(weight, options);
-  for (Candidate& candidate : candidates) candidate.loss *= options.importance;
+  for (Candidate& candidate : candidates) candidate.loss = retention_loss(candidate.loss);
   return pareto(std::move(candidates));
 }
 

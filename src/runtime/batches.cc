@@ -12,9 +12,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-// Bounds what is between the layers, which nobody has measured.
-constexpr std::uint64_t kMaxBatch = 128;
-
 // The batch that the graph fixes, else 1.
 std::uint64_t group_of(const std::vector<ValueInfo>& inputs, const NamedArrays& sample) {
   for (const ValueInfo& info : inputs) {
@@ -53,7 +50,7 @@ bool doubles(const NamedArrays& one, const NamedArrays& two, std::uint64_t sampl
 }  // namespace
 
 Batches::Batches(const Session& session, const Samples& samples, std::uint64_t begin, std::uint64_t count,
-                 std::uint64_t bytes)
+                 std::uint64_t bytes, std::uint64_t most)
     : samples_(samples), begin_(begin), count_(count) {
   if (count == 0) throw Error(ErrorKind::bad_data, "there are no samples to compare the models on");
   group_ = group_of(session.inputs(), samples.read(begin, 1));
@@ -67,7 +64,7 @@ Batches::Batches(const Session& session, const Samples& samples, std::uint64_t b
   const std::uint64_t group_bytes =
       std::max<std::uint64_t>(bytes_of(first_inputs_) + bytes_of(first_outputs_), 1);
   if (!single_)
-    size_ = std::clamp<std::uint64_t>(bytes / group_bytes, 1, std::max<std::uint64_t>(kMaxBatch / group_, 1));
+    size_ = std::clamp<std::uint64_t>(bytes / group_bytes, 1, std::max<std::uint64_t>(most / group_, 1));
   size_ *= group_;
   add_axis(first_outputs_, group_);
 }

@@ -13,10 +13,11 @@ namespace tt::runtime {
 // outputs without such an axis get one. Found by running the first samples of `session`.
 class Batches {
  public:
-  // Samples [begin, begin + count), about `bytes` of inputs and outputs in one run. Errors: bad_data if
-  // `count` is 0; as Samples::read and Session::run.
+  // Samples [begin, begin + count), about `bytes` of inputs and outputs and at most `most` samples in one run:
+  // the default bounds what is between the layers, which nobody has measured. Errors: bad_data if `count` is
+  // 0; as Samples::read and Session::run.
   Batches(const Session& session, const Samples& samples, std::uint64_t begin, std::uint64_t count,
-          std::uint64_t bytes);
+          std::uint64_t bytes, std::uint64_t most = 128);
 
   std::uint64_t begin() const { return begin_; }
   std::uint64_t samples() const { return count_; }

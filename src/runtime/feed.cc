@@ -122,13 +122,16 @@ void set_rows(Array& all, const Array& one, const Feed& feed) {
     all.shape.insert(all.shape.begin(), runs);
 }
 
+NamedArrays group_of(const Feed& feed, std::uint64_t begin) {
+  NamedArrays inputs;
+  for (const Part& part : feed.parts) inputs.push_back({part.source->name, slice(part, begin, feed.group)});
+  return inputs;
+}
+
 NamedArrays run_groups(Engine& engine, const Feed& feed) {
   NamedArrays all;
-  NamedArrays first;
   for (std::uint64_t begin = 0; begin < feed.samples; begin += feed.group) {
-    NamedArrays inputs;
-    for (const Part& part : feed.parts) inputs.push_back({part.source->name, slice(part, begin, feed.group)});
-    NamedArrays outputs = engine.run(inputs);
+    NamedArrays outputs = engine.run(group_of(feed, begin));
     if (begin == 0) {
       all = std::move(outputs);
       continue;
@@ -181,6 +184,15 @@ void check_exact(const std::vector<ValueInfo>& inputs, const NamedArrays& arrays
       throw Error(ErrorKind::bad_data, input_text(info) + " needs " + dims_text(info) + ", the array is " +
                                            tensor::shape_text(shape));
   }
+}
+
+std::vector<NamedArrays> split_runs(const std::vector<ValueInfo>& inputs, const NamedArrays& samples) {
+  check_names(inputs, samples);
+  const Feed feed = plan_feed(inputs, samples);
+  std::vector<NamedArrays> runs;
+  for (std::uint64_t begin = 0; begin < feed.samples; begin += feed.group)
+    runs.push_back(group_of(feed, begin));
+  return runs;
 }
 
 NamedArrays run_samples(Engine& engine, const NamedArrays& samples) {

@@ -19,6 +19,10 @@ void check_names(const std::vector<ValueInfo>& inputs, const NamedArrays& arrays
 // The same, and exactly the model's shapes.
 void check_exact(const std::vector<ValueInfo>& inputs, const NamedArrays& arrays);
 
+// The arrays of every run of the graph, in order: a whole sample, a group of a fixed batch, or all at once.
+// Errors: bad_data as run_samples.
+std::vector<NamedArrays> split_runs(const std::vector<ValueInfo>& inputs, const NamedArrays& samples);
+
 NamedArrays run_samples(Engine& engine, const NamedArrays& samples);
 
 }  // namespace tt::runtime

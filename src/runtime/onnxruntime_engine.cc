@@ -82,6 +82,7 @@ Ort::SessionOptions session_options(unsigned threads, std::vector<DataFile>& dat
   options.SetExecutionMode(ORT_SEQUENTIAL);
   options.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
   options.SetDeterministicCompute(true);
+  std::erase_if(data, [](const DataFile& file) { return file.bytes.empty(); });  // refused as null pointers
   if (data.empty()) return options;
   std::vector<std::basic_string<ORTCHAR_T>> names;
   std::vector<char*> buffers;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "runtime/array_names.h"
 
 namespace tt::runtime {
 namespace {
@@ -11,21 +12,10 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-struct TypeName {
-  std::string_view name;
-  ElementType type;
-};
-constexpr TypeName kNames[] = {
-    {"F32", ElementType::f32},     {"F16", ElementType::f16}, {"BF16", ElementType::bf16},
-    {"F64", ElementType::f64},     {"I8", ElementType::i8},   {"U8", ElementType::u8},
-    {"I16", ElementType::i16},     {"U16", ElementType::u16}, {"I32", ElementType::i32},
-    {"U32", ElementType::u32},     {"I64", ElementType::i64}, {"U64", ElementType::u64},
-    {"BOOL", ElementType::boolean}};
 constexpr std::uint64_t kMaxHeader = 25'000'000;
 
 ElementType type_of(const std::string& name, const std::string& what) {
-  for (const TypeName& row : kNames)
-    if (row.name == name) return row.type;
+  if (const std::optional<ElementType> type = type_of_safetensors(name)) return *type;
   throw Error(ErrorKind::bad_data,
               what + " has elements of type " + base::quoted(name) + ", which cannot be samples");
 }

@@ -17,6 +17,14 @@ Session Session::open(const model::Model& model, const SessionOptions& options) 
   return Session(options.isolate ? start_isolated(start, *options.isolate) : start());
 }
 
+Session Session::open(ModelImage image, const SessionOptions& options) {
+  if (!options.isolate) return Session(start_onnxruntime(std::move(image), options.threads));
+  const auto shared = std::make_shared<ModelImage>(std::move(image));
+  return Session(start_isolated(
+      [shared, threads = options.threads] { return start_onnxruntime(std::move(*shared), threads); },
+      *options.isolate));
+}
+
 const std::vector<ValueInfo>& Session::inputs() const {
   return engine_->signature().inputs;
 }

@@ -17,6 +17,7 @@
 #include "base/child.h"
 #include "model/model.h"
 #include "runtime/array.h"
+#include "runtime/image.h"
 #include "runtime/signature.h"
 
 namespace tt::runtime {
@@ -35,6 +36,9 @@ class Session {
   // Runtime, a safetensors file, operators or types that it lacks), bad_data (a model that it refuses),
   // resource_limit.
   static Session open(const model::Model& model, const SessionOptions& options = {});
+
+  // The same for a model that is in memory already.
+  static Session open(ModelImage image, const SessionOptions& options = {});
 
   explicit Session(std::unique_ptr<Engine> engine);
   Session(Session&&) noexcept;

@@ -18,6 +18,8 @@ KEYS = [
     ("compression.min_tensor_size", "4096", ["-1", "1e3", '"1k"'], "an integer from 0"),
     ("compression.layer_patterns", '["fc", "role:ffn"]', ['"fc"', "[1]", '["a", 2]', '["("]', "{ a = 1 }"], "pattern"),
     ("compression.exclude_patterns", '["head"]', ['["*"]', "true"], "pattern"),
+    ("compression.fold", "false", ['"false"', "1"], "true or false"),
+    ("compression.generate", "false", ['"false"', "1"], "true or false"),
     ("compression.parallel", "false", ['"false"', "0"], "true or false"),
     ("compression.num_threads", "3", ["1025", "-1", "1.0"], "an integer from 0 to 1024"),
     ("compression.max_error", "0.1", ["-1", '"1"'], "a number of at least 0"),

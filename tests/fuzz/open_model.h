@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fuzz.h"
+#include "model/fold.h"
 #include "model/model.h"
 #include "model/skeleton_writer.h"
 
@@ -32,6 +33,16 @@ inline base::Bytes assemble(const model::Model& model, const model::Skeleton& sk
   return out;
 }
 
+// What opens can be folded, and what comes out is a model that can be read.
+inline void fold(const model::Model& model) {
+  const bool readable = accepts([&] {
+    model::FoldReport report;
+    const std::optional<model::Model> made = model::folded(model, report);
+    for (std::size_t i = 0; made && i < made->weights().size(); ++i) made->read(made->weights()[i]);
+  });
+  require(readable, "folding gives a model that can be read");
+}
+
 // Opens `bytes` as a model; the exact skeleton must give the same bytes again, and the inlined one a model
 // with the same weights.
 inline void open_model(base::ByteView bytes) {
@@ -54,6 +65,7 @@ inline void open_model(base::ByteView bytes) {
     const model::Model again =
         model::Model::open(base::InputFile::from_bytes(inlined, "inlined"), "/nowhere");
     require(again.weights().size() == model.weights().size(), "the inlined model has the same weights");
+    fold(model);
   });
 }
 

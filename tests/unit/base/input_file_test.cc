@@ -183,6 +183,16 @@ struct FedPipe {
 
 }  // namespace
 
+TEST_CASE("a shared file outlives the one that it was shared from") {
+  Scratch scratch;
+  put(scratch / "a", "0123");
+  std::optional<InputFile> first = InputFile::open(scratch / "a");
+  const InputFile again = first->share();
+  first.reset();
+  CHECK(text_of(again.read_bytes(1, 2)) == "12");
+  CHECK(again.is_same_file(scratch / "a"));
+}
+
 TEST_CASE("standard input from a pipe is spooled and can be read anywhere") {
   constexpr std::size_t kSize = 3'000'000;
   FedPipe pipe(kSize);

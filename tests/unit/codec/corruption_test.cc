@@ -28,6 +28,7 @@ static std::vector<Encoding> encodings() {
   return {{.format = Format::raw},
           {.format = Format::lossless},
           {.format = Format::f16, .mantissa = 6},
+          {.format = Format::quant, .rate = 3},
           {.format = Format::lowrank, .rank = 3},
           {.format = Format::tt, .modes = {40, 5, 10}, .ranks = {6, 7}}};
 }
@@ -53,7 +54,9 @@ TEST_CASE("flipped bits never crash") {
   for (const int kind : {0, 2, 3}) {
     const codec::WeightData weight = sample_weight(DType::f32, {100, 60}, kind);
     for (const Encoding& encoding : encodings()) {
-      if (encoding.format != Format::lossless && encoding.format != Format::f16) continue;
+      if (encoding.format != Format::lossless && encoding.format != Format::f16 &&
+          (encoding.format != Format::quant || kind == 2))
+        continue;
       const std::vector<codec::Core> cores = encode(weight, encoding);
       const std::size_t bits = cores[0].bytes.size() * 8;
       for (int i = 0; i < 1500; ++i) {
@@ -78,6 +81,7 @@ TEST_CASE("random bytes never crash") {
         sample_weight(i % 2 == 0 ? DType::f32 : DType::f64, {1 + generator() % 300}, 5);
     fails(weight, {.format = Format::lossless}, cores);
     fails(weight, {.format = Format::f16, .mantissa = 2}, cores);
+    fails(weight, {.format = Format::quant, .rate = 3}, cores);
   }
 }
 

@@ -10,9 +10,11 @@ using codec::Encoding;
 using codec::Format;
 
 TEST_CASE("canonical specs read back to themselves") {
-  for (const char* spec : {"raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "lowrank,rank=32,dtype=f16",
-                           "lowrank,rank=1,dtype=f32", "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16",
-                           "lowrank,dtype=f16", "tt,dtype=f16", "tt,modes=12,dtype=f32"}) {
+  for (const char* spec :
+       {"raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "quant,rate=3", "quant,rate=2.625",
+        "quant,step=0.05", "quant,step=1e-05", "quant", "lowrank,rank=32,dtype=f16",
+        "lowrank,rank=1,dtype=f32", "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16", "lowrank,dtype=f16",
+        "tt,dtype=f16", "tt,modes=12,dtype=f32"}) {
     CHECK(codec::spec_of(codec::parse_spec(spec)) == spec);
   }
 }
@@ -57,7 +59,18 @@ TEST_CASE("anything else is a usage error with a hint") {
                                "tt,modes=4x4,ranks=2x2",
                                "tt,modes=4x4,,ranks=2",
                                "lossless\n",
-                               "quant"};
+                               "quant,rate=0",
+                               "quant,rate=-1",
+                               "quant,rate=24.5",
+                               "quant,rate=inf",
+                               "quant,rate=nan",
+                               "quant,rate=3x",
+                               "quant,rate= 3",
+                               "quant,step=0",
+                               "quant,step=1001",
+                               "quant,rate=3,step=0.1",
+                               "quant,rank=3",
+                               "blockquant"};
   for (const char* spec : wrong) {
     CAPTURE(spec);
     bool refused = false;
@@ -75,5 +88,5 @@ TEST_CASE("the table has every format at its place") {
     CHECK(codec::codec_for(format).format() == format);
     CHECK(codec::parse_spec(std::string(codec::format_name(format))).format == format);
   }
-  CHECK(codec::all_formats().size() == 6);
+  CHECK(codec::all_formats().size() == 7);
 }

@@ -28,7 +28,8 @@ class Shop {
     manifest.cpu = "test";
     manifest.files = skeleton.files;
     writer_.emplace(manifest, skeleton.literals);
-    encoder_.emplace(model_, curves, 1);
+    importances.assign(curves.size(), 1.0);
+    encoder_.emplace(model_, curves, metrics_, 1);
   }
 
   QualityFit fit(const std::function<bool(double)>& keeps, std::uint64_t goal = kNoGoal) {
@@ -38,9 +39,11 @@ class Shop {
       measured.insert(error);
       return Quality{{{"max_error", 0.5, error, keeps(error), "output 'y'"}}, "weights", 0};
     };
-    return fit_to_quality(workshop(), measure, goal);
+    const Workshop shop = workshop();
+    const auto smallest = [&] { return fit_to_quality(shop, measure); };
+    return goal == kNoGoal ? smallest() : fit_within(shop, measure, goal, smallest);
   }
-  Workshop workshop() { return {curves, *writer_, *encoder_, progress_, model_.bytes()}; }
+  Workshop workshop() { return {curves, importances, *writer_, *encoder_, progress_, model_.bytes()}; }
   static double worst(const std::vector<const container::EncodedWeight*>& weights) {
     double error = 0;
     for (const container::EncodedWeight* weight : weights)
@@ -49,10 +52,12 @@ class Shop {
   }
 
   std::vector<plan::Curve> curves;
+  plan::Importances importances;
   std::set<double> measured;
 
  private:
   model::Model model_;
+  WeightMetrics metrics_{nullptr, {}};
   std::optional<container::Writer> writer_;
   std::optional<Encoder> encoder_;
   base::Progress progress_;
@@ -88,7 +93,7 @@ TEST_CASE("a limit that everything keeps costs one measurement, the smallest fil
   Shop shop;
   const QualityFit fit = shop.fit([](double) { return true; });
   CHECK(shop.measured.size() == 1);
-  CHECK(fit.fitted.plan.choice == plan::smallest_plan(shop.curves).choice);
+  CHECK(fit.fitted.plan.choice == plan::smallest_plan(shop.curves, shop.importances).choice);
 }
 
 TEST_CASE("only bits that are all kept may do") {
@@ -112,7 +117,7 @@ TEST_CASE("smaller files that keep the limit by chance are found beside the brac
     lucky_seen = lucky_seen || lucky;
     return Quality{{{"max_error", 0.05, error, error <= 0.05 || lucky, ""}}, "weights", 0};
   };
-  const QualityFit fit = fit_to_quality(shop.workshop(), measure, kNoGoal);
+  const QualityFit fit = fit_to_quality(shop.workshop(), measure);
   CHECK(lucky_seen);
   CHECK(fit.quality.kept());
   CHECK(fit.fitted.size.total < plain.fitted.size.total);

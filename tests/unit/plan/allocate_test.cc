@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <random>
 
 using namespace tt::plan;
@@ -22,6 +23,10 @@ std::vector<Curve> random_curves(unsigned seed, std::size_t weights, std::size_t
     curves.push_back(pareto(std::move(all)));
   }
   return curves;
+}
+
+Importances ones(const std::vector<Curve>& curves) {
+  return Importances(curves.size(), 1.0);
 }
 
 // The optimum by exhaustion (dynamic programming over bytes).
@@ -79,10 +84,11 @@ TEST_CASE("the hull's slopes descend and no candidate lies below it") {
 TEST_CASE("a plan never exceeds the budget and stays close to the optimum") {
   for (unsigned seed = 0; seed < 20; ++seed) {
     const auto curves = random_curves(seed, 12, 25);
-    const std::uint64_t least = smallest_plan(curves).bytes, most = best_plan(curves).bytes;
+    const std::uint64_t least = smallest_plan(curves, ones(curves)).bytes,
+                        most = best_plan(curves, ones(curves)).bytes;
     for (int step = 0; step <= 8; ++step) {
       const std::uint64_t budget = least + (most - least) * static_cast<std::uint64_t>(step) / 8;
-      const auto plan = allocate(curves, budget);
+      const auto plan = allocate(curves, ones(curves), budget);
       REQUIRE(plan);
       CHECK(plan->bytes <= budget);
       const double best = optimum(curves, budget);
@@ -95,19 +101,38 @@ TEST_CASE("a plan never exceeds the budget and stays close to the optimum") {
 
 TEST_CASE("budgets at the ends") {
   const auto curves = random_curves(7, 5, 10);
-  const Plan least = smallest_plan(curves), most = best_plan(curves);
-  CHECK_FALSE(allocate(curves, least.bytes - 1));
-  CHECK(allocate(curves, least.bytes)->bytes == least.bytes);
-  CHECK(allocate(curves, most.bytes)->loss == doctest::Approx(most.loss));
-  CHECK(allocate(curves, most.bytes * 10)->choice == most.choice);
+  const Plan least = smallest_plan(curves, ones(curves)), most = best_plan(curves, ones(curves));
+  CHECK_FALSE(allocate(curves, ones(curves), least.bytes - 1));
+  CHECK(allocate(curves, ones(curves), least.bytes)->bytes == least.bytes);
+  CHECK(allocate(curves, ones(curves), most.bytes)->loss == doctest::Approx(most.loss));
+  CHECK(allocate(curves, ones(curves), most.bytes * 10)->choice == most.choice);
 }
 
 TEST_CASE("a larger budget is never worse by more than a rounding") {
   const auto curves = random_curves(11, 30, 30);
   double before = 1e300;
-  for (std::uint64_t budget = smallest_plan(curves).bytes; budget < best_plan(curves).bytes; budget += 997) {
-    const double loss = allocate(curves, budget)->loss;
+  for (std::uint64_t budget = smallest_plan(curves, ones(curves)).bytes;
+       budget < best_plan(curves, ones(curves)).bytes; budget += 997) {
+    const double loss = allocate(curves, ones(curves), budget)->loss;
     CHECK(loss <= before * 1.02 + 1e-9);
     before = loss;
+  }
+}
+
+TEST_CASE("an importance is a factor of the weight's losses") {
+  const auto curves = random_curves(13, 12, 25);
+  auto scaled = curves;
+  Importances importances;
+  for (std::size_t w = 0; w < curves.size(); ++w) {
+    importances.push_back(std::exp2(static_cast<double>(w % 5) - 2));
+    for (Candidate& candidate : scaled[w]) candidate.loss *= importances[w];
+  }
+  CHECK(smallest_plan(curves, importances).loss == smallest_plan(scaled, ones(scaled)).loss);
+  CHECK(best_plan(curves, importances).loss == best_plan(scaled, ones(scaled)).loss);
+  const std::uint64_t least = smallest_plan(curves, importances).bytes;
+  for (std::uint64_t budget = least; budget < 3 * least; budget += least / 3) {
+    const auto plan = allocate(curves, importances, budget), same = allocate(scaled, ones(scaled), budget);
+    CHECK(plan->choice == same->choice);
+    CHECK(plan->loss == doctest::Approx(same->loss));
   }
 }

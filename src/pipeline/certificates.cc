@@ -1,0 +1,57 @@
+#include "pipeline/certificates.h"
+
+#include <algorithm>
+
+#include "base/parallel.h"
+#include "codec/quant.h"
+#include "pipeline/report.h"
+#include "tensor/gaussian_bound.h"
+
+namespace tt::pipeline {
+namespace {
+
+void add_bounds(tensor::SicWeight weight, const tensor::WeightLayout& layout, Certificate& certificate) {
+  const std::uint64_t outputs = weight.outputs();
+  const tensor::Spectrum spectrum = std::move(weight).spectrum();
+  certificate.bound_bits =
+      tensor::gaussian_bound(spectrum, outputs, layout.elements(), certificate.output_error);
+  certificate.low_rank = spectrum.rank_for(certificate.output_error);
+  certificate.low_rank_bytes = *certificate.low_rank * (layout.rows + layout.cols) * 2;
+}
+
+// The payload is given up on the way, and so is the weight in add_bounds: what is held here is what the memory
+// of the whole run is measured by.
+Certificate certificate_of(tensor::WeightData data, const container::EncodedWeight& weight,
+                           const WeightMetrics& metrics, std::size_t index, bool bounds) {
+  Certificate certificate;
+  const codec::Encoding& encoding = weight.entry.encoding;
+  if (is_exact(encoding.format)) return certificate;
+  const std::shared_ptr<const tensor::Metric> metric = metrics.metric(index);
+  certificate.output_error = weight.entry.measured_error;
+  if (metric)
+    certificate.output_error = codec::output_error(data, encoding, codec::MemoryCores(weight.cores), *metric);
+  const std::uint64_t side = std::min(data.layout.rows, data.layout.cols);
+  if (!bounds || side < 2 || side > kMaxBoundSide) return certificate;
+  const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(index);
+  const tensor::SicPlan plan = known ? *known : tensor::SicPlan(codec::identity_metric(data.layout));
+  std::vector<float> values = data.values();
+  data.payload = {};
+  tensor::SicWeight ready(plan, {values, data.layout.rows, data.layout.cols});
+  values = {};
+  add_bounds(std::move(ready), data.layout, certificate);
+  return certificate;
+}
+
+}  // namespace
+
+std::vector<Certificate> certify(const model::Model& model, const WeightMetrics& metrics,
+                                 const std::vector<const container::EncodedWeight*>& weights, bool bounds,
+                                 unsigned threads) {
+  std::vector<Certificate> certificates(weights.size());
+  base::parallel_for(weights.size(), threads, [&](std::size_t i) {
+    certificates[i] = certificate_of(model.read(model.weights()[i]), *weights[i], metrics, i, bounds);
+  });
+  return certificates;
+}
+
+}  // namespace tt::pipeline

@@ -120,6 +120,10 @@ unsigned default_threads() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+unsigned worker_count(unsigned wanted) {
+  return wanted == 0 ? default_threads() : wanted;
+}
+
 void parallel_for(std::size_t count, unsigned threads, const std::function<void(std::size_t)>& body) {
   parallel_for_limited(
       count, threads, std::numeric_limits<std::size_t>::max(), [](std::size_t) { return std::size_t{0}; },
@@ -131,7 +135,7 @@ void parallel_for_limited(std::size_t count, unsigned threads, std::size_t limit
                           const std::function<void(std::size_t)>& body) {
   Dispatcher dispatcher(count, limit, cost, body);
   {
-    const std::size_t wanted = std::min<std::size_t>(threads == 0 ? default_threads() : threads, count);
+    const std::size_t wanted = std::min<std::size_t>(worker_count(threads), count);
     std::vector<std::jthread> helpers;
     try {
       helpers.reserve(wanted);

@@ -9,6 +9,8 @@ namespace tt::base {
 
 // Number of workers for --threads 0: the hardware's (of this process's CPU affinity).
 unsigned default_threads();
+// `wanted`, or default_threads() for 0.
+unsigned worker_count(unsigned wanted);
 
 // Calls body(0..count-1), each once, on up to `threads` workers. After an exception no new index starts and
 // the one with the lowest index is thrown again. Between indices the cancel flag is checked (base/cancel.h).

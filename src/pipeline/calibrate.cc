@@ -20,10 +20,6 @@ using base::ErrorKind;
 using runtime::CalibrationSums;
 using Clock = std::chrono::steady_clock;
 
-unsigned threads_of(const CalibrateOptions& options) {
-  return options.threads == 0 ? base::default_threads() : options.threads;
-}
-
 std::string part_path(const CalibrateOptions& options) {
   return options.output + ".part";
 }
@@ -42,7 +38,7 @@ void set_checkpoints(const CalibrateOptions& options, runtime::CalibrateOptions&
     return std::chrono::duration<double>(Clock::now() - *last).count() >= seconds;
   };
   run.checkpoint = [last, path = part_path(options),
-                    threads = threads_of(options)](const CalibrationSums& sums) {
+                    threads = base::worker_count(options.threads)](const CalibrationSums& sums) {
     write_file(sums, path, threads);
     *last = Clock::now();
   };
@@ -50,7 +46,7 @@ void set_checkpoints(const CalibrateOptions& options, runtime::CalibrateOptions&
 
 runtime::CalibrateOptions runtime_options(const CalibrateOptions& options) {
   runtime::CalibrateOptions result;
-  result.threads = threads_of(options);
+  result.threads = base::worker_count(options.threads);
   result.seed = options.seed;
   result.mask_input = options.mask_input;
   result.max_samples = options.max_samples;
@@ -150,7 +146,7 @@ CalibrateReport calibrate(const CalibrateOptions& options, base::Progress& progr
   const CalibrationSums sums = options.merge.empty()
                                    ? sum_samples(open_model_file(options), options.samples, options, progress)
                                    : merge_files(options, progress);
-  runtime::write_calibration(sums, out, threads_of(options));
+  runtime::write_calibration(sums, out, base::worker_count(options.threads));
   CalibrateReport report;
   report.output = options.output;
   report.output_sha256 = sha256_of(out);

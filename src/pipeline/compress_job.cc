@@ -52,7 +52,7 @@ CompressJob::CompressJob(const model::Model& model, const model::Model& original
       options_(options),
       lossless_(lossless),
       progress_(progress),
-      threads_(options.threads == 0 ? base::default_threads() : options.threads),
+      threads_(base::worker_count(options.threads)),
       selection_(select_weights(model, options, lossless)),
       metrics_(calibration.known, calibration.weights),
       importances_(selection_.importances),

@@ -107,7 +107,7 @@ DecompressReport decompress(const DecompressOptions& options, base::Progress& pr
   report.output = options.output;
   report.bytes_in = file.size();
   const container::Container container = container::Container::open(std::move(file));
-  const unsigned threads = options.threads == 0 ? base::default_threads() : options.threads;
+  const unsigned threads = base::worker_count(options.threads);
   if (!options.layers.empty())
     decompress_layers(container, options, threads, progress, report);
   else if (options.external && container.manifest().files.size() == 1)

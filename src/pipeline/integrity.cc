@@ -80,7 +80,7 @@ void check_model(const model::Model& model, unsigned threads, base::Progress& pr
 IntegrityReport check_integrity(const std::string& path, bool allow_symlinks, unsigned threads,
                                 base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
-  if (threads == 0) threads = base::default_threads();
+  threads = base::worker_count(threads);
   IntegrityReport report;
   report.path = path;
   base::InputFile file = base::InputFile::open(path);

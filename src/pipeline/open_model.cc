@@ -70,7 +70,7 @@ OpenedModel open_container(base::InputFile file, unsigned threads) {
 OpenedModel open_model(const std::string& path, bool allow_symlinks, unsigned threads) {
   base::InputFile file = base::InputFile::open(path);
   if (container::Container::looks_like(file)) {
-    OpenedModel opened = open_container(std::move(file), threads == 0 ? base::default_threads() : threads);
+    OpenedModel opened = open_container(std::move(file), base::worker_count(threads));
     require_graph(opened.model, path);
     return opened;
   }

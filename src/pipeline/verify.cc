@@ -45,7 +45,7 @@ void check_source(const Models& models, VerifyReport& report) {
 
 runtime::SessionOptions session_options(const VerifyOptions& options) {
   runtime::SessionOptions session;
-  session.threads = options.threads == 0 ? base::default_threads() : options.threads;
+  session.threads = base::worker_count(options.threads);
   if (options.isolate) {
     session.isolate.emplace();
     session.isolate->memory_bytes = options.max_memory;

@@ -57,11 +57,10 @@ Candidate measure(const codec::WeightData& weight, const Encoding& encoding, con
   return {encoding, bytes, error * error, error};
 }
 
-// Candidates of the weight as float32. What f64 elements lose on the way there is added to every error; where
-// one is too large for float32 there are none.
+// Candidates of the weight as float32, which loses `narrowing` (narrowing_error). What f64 elements lose on
+// the way there is added to every error; where one is too large for float32 there are none.
 template <typename Price>
-std::vector<Candidate> through_float(const codec::WeightData& weight, const Price& price) {
-  const double narrowing = narrowing_error(weight, weight.values());
+std::vector<Candidate> through_float(double narrowing, const Price& price) {
   if (!std::isfinite(narrowing)) return {};
   std::vector<Candidate> candidates = price();
   if (narrowing == 0) return candidates;
@@ -76,12 +75,13 @@ std::vector<Candidate> through_float(const codec::WeightData& weight, const Pric
 std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceOptions& options) {
   Encoding encoding = *options.fixed;
   if (encoding.format == Format::lowrank && encoding.rank == 0)
-    return through_float(
-        weight, [&] { return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype}); });
+    return through_float(narrowing_error(weight), [&] {
+      return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype});
+    });
   if (encoding.format == Format::tt && encoding.modes.empty())
     encoding.modes = tensor::balanced_modes(weight.layout.rows, weight.layout.cols);
   if (encoding.format == Format::tt && encoding.ranks.empty())
-    return through_float(weight, [&] {
+    return through_float(narrowing_error(weight), [&] {
       return price_tensor_train(weight.layout, weight.values(), encoding.modes, options, {encoding.dtype});
     });
   return {measure(weight, encoding, options)};
@@ -97,8 +97,9 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
   const bool factors =
       options.freedom == Freedom::matrix && !few &&
       (options.method != Method::automatic || options.sic == nullptr || options.sic->uniform());
+  const double narrowing = narrowing_error(weight);
   if (!few)
-    append(candidates, through_float(weight, [&] {
+    append(candidates, through_float(narrowing, [&] {
              const std::vector<float> values = weight.values();
              std::vector<Candidate> found;
              if (single_values) append(found, price_halves(values, options.min_mantissa));
@@ -107,7 +108,7 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
            }));
   // On its own: it needs a copy of the weight too.
   if (single_values)
-    append(candidates, through_float(weight, [&] {
+    append(candidates, through_float(narrowing, [&] {
              return refine(
                  pareto(price_quant(weight, options.sic, options.freedom == Freedom::values, options.grid)),
                  options.pitch);

@@ -74,10 +74,10 @@ std::vector<unsigned> anchor_bits(DType dtype) {
 
 }  // namespace
 
-double narrowing_error(const codec::WeightData& weight, std::span<const float> values) {
+double narrowing_error(const codec::WeightData& weight) {
   if (weight.layout.dtype != DType::f64) return 0;
   base::Bytes payload(weight.payload.size());
-  tensor::from_float(DType::f64, values, payload);
+  tensor::from_float(DType::f64, weight.values(), payload);
   return payload_error(weight, std::move(payload));
 }
 

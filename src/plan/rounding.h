@@ -15,8 +15,8 @@ std::vector<Candidate> price_halves(std::span<const float> values, unsigned fewe
 // `rounded`: what lies between the ten bits of `f16` and all bits of the weight's own type.
 std::vector<Candidate> price_rounded(const codec::WeightData& weight);
 
-// Relative error of the weight as float32 `values`: 0 but for f64; not finite where one of its elements or
+// Relative error of the weight as float32: 0 but for f64; not finite where one of its elements or
 // the sum of their squares overflows.
-double narrowing_error(const codec::WeightData& weight, std::span<const float> values);
+double narrowing_error(const codec::WeightData& weight);
 
 }  // namespace tt::plan

@@ -146,8 +146,8 @@ class Model {
   Skeleton inline_skeleton() const;
   // Two files: payloads of inline initializers of the main graph of at least kExternalBytes move to
   // `location`, each at a multiple of kExternalAlignment. Constant nodes and subgraphs keep theirs (runtimes
-  // expect it). Errors: usage for a
-  // safetensors file, a model with external data already, or a location that is not a plain file name.
+  // expect it). Errors: usage for a safetensors file, a model with external data already, or a location that
+  // is not a plain file name.
   Skeleton external_skeleton(const std::string& location) const;
 
   // The graph, for the files of this folder (model/model_state.h).

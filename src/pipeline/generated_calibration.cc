@@ -35,15 +35,15 @@ std::uint64_t affordable(const model::Model& model, std::uint64_t macs, std::uin
   return 0;
 }
 
-// What the model runs on, and what a sample costs.
+// Sequences that the model takes, and how many samples are affordable.
 struct Trial {
-  std::uint64_t length = kLength, macs = 0;
+  std::uint64_t length = kLength, samples = 0;
 };
 
 base::Bytes pack(const Trial& trial) {
   base::Bytes bytes;
   base::append_le(bytes, trial.length);
-  base::append_le(bytes, trial.macs);
+  base::append_le(bytes, trial.samples);
   return bytes;
 }
 
@@ -55,24 +55,22 @@ std::uint64_t sample_count(const runtime::NamedArrays& arrays) {
   return arrays.empty() || arrays[0].array.shape.empty() ? 1 : arrays[0].array.shape[0];
 }
 
-// Tables of positions may be shorter than kLength: then the run fails.
-Trial try_once(const model::Model& model, const std::vector<runtime::ValueInfo>& inputs,
-               const GeneratedOptions& options) {
-  Trial trial;
-  for (;; trial.length = kShortLength) {
-    const runtime::NamedArrays one =
-        runtime::generate_samples(model, inputs, {1, trial.length, options.seed});
-    try {
-      trial.macs = runtime::count_macs(model, one, sample_count(one), options.threads).total;
-      return trial;
-    } catch (const base::Error& error) {
-      if (error.kind() != base::ErrorKind::bad_data || trial.length == kShortLength) throw;
-    }
-  }
-}
-
 bool has_picture(const std::vector<runtime::ValueInfo>& inputs) {
   return std::any_of(inputs.begin(), inputs.end(), [](const auto& input) { return input.dims.size() == 4; });
+}
+
+// Multiply-adds of one sample. Tables of positions may be shorter than `length`: then the run fails, and it
+// is tried with kShortLength.
+std::uint64_t macs_of_sample(const model::Model& model, const std::vector<runtime::ValueInfo>& inputs,
+                             const GeneratedOptions& options, std::uint64_t& length) {
+  for (;; length = kShortLength) {
+    const runtime::NamedArrays one = runtime::generate_samples(model, inputs, {1, length, options.seed});
+    try {
+      return runtime::count_macs(model, one, sample_count(one), options.threads).total;
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::bad_data || length == kShortLength) throw;
+    }
+  }
 }
 
 runtime::CalibrateOptions calibrate_options(const GeneratedOptions& options) {
@@ -83,24 +81,31 @@ runtime::CalibrateOptions calibrate_options(const GeneratedOptions& options) {
   return how;
 }
 
+Trial try_one(const model::Model& model, const GeneratedOptions& options) {
+  const std::vector<runtime::ValueInfo> inputs =
+      runtime::Calibrator(model, calibrate_options(options)).inputs();
+  Trial trial;
+  const std::uint64_t macs = macs_of_sample(model, inputs, options, trial.length);
+  trial.samples = affordable(model, macs, has_picture(inputs) ? kPictureSamples : kTokenSamples);
+  if (trial.samples == 0 || macs == 0)
+    throw base::Error(base::ErrorKind::resource_limit, "running it on generated inputs would take " +
+                                                           std::to_string(macs) + " multiply-adds a sample");
+  return trial;
+}
+
 runtime::CalibrationSums sum_generated(const model::Model& model, const Trial& trial,
                                        const GeneratedOptions& options) {
   runtime::CalibrateOptions how = calibrate_options(options);
-  const std::vector<runtime::ValueInfo> inputs = runtime::Calibrator(model, how).inputs();
-  const std::uint64_t samples =
-      affordable(model, trial.macs, has_picture(inputs) ? kPictureSamples : kTokenSamples);
-  if (samples == 0 || trial.macs == 0)
-    throw base::Error(base::ErrorKind::resource_limit, "running it on generated inputs would take " +
-                                                           std::to_string(trial.macs) +
-                                                           " multiply-adds a sample");
-  how.max_probe_samples = probe_samples(samples);
-  const runtime::NamedArrays arrays =
-      runtime::generate_samples(model, inputs, {samples, trial.length, options.seed});
+  how.max_probe_samples = probe_samples(trial.samples);
+  runtime::Calibrator calibrator(model, how);
+  const std::vector<runtime::ValueInfo>& inputs = calibrator.inputs();
   runtime::ArraySources sources;
-  for (const runtime::NamedArray& array : arrays)
-    sources.push_back(std::make_unique<runtime::MemorySource>(array, "generated inputs"));
+  for (runtime::NamedArray& array :
+       runtime::generate_samples(model, inputs, {trial.samples, trial.length, options.seed}))
+    sources.push_back(std::make_unique<runtime::MemorySource>(std::move(array), "generated inputs"));
+  const runtime::Samples samples = runtime::Samples::of(std::move(sources), inputs);
   base::Progress silent;
-  return runtime::Calibrator(model, how).run(runtime::Samples::of(std::move(sources), inputs), {}, silent);
+  return calibrator.run(samples, {}, silent);
 }
 
 // The result of one function in a child of its own.
@@ -113,9 +118,7 @@ base::Bytes in_child(const base::ChildLimits& limits, const std::function<base::
 runtime::CalibrationSums calibrate_in_children(const model::Model& model, const GeneratedOptions& options) {
   base::ChildLimits limits = generated_limits(options.max_memory);
   limits.seconds = kTrialSeconds;
-  const Trial trial = unpack(in_child(limits, [&] {
-    return pack(try_once(model, runtime::Calibrator(model, calibrate_options(options)).inputs(), options));
-  }));
+  const Trial trial = unpack(in_child(limits, [&] { return pack(try_one(model, options)); }));
   base::Bytes file = in_child(generated_limits(options.max_memory), [&] {
     return runtime::calibration_bytes(sum_generated(model, trial, options), options.threads);
   });

@@ -53,7 +53,13 @@ void add_to_diagonal(tensor::Metric& metric, double part) {
 }
 
 double shrinkage(const CalibrationInfo& info, std::uint64_t features, double rows) {
-  return (info.generated ? kInvented : kShrinkage) + kFewRows * std::min(1.0, static_cast<double>(features) / rows);
+  return (info.generated ? kInvented : kShrinkage) +
+         kFewRows * std::min(1.0, static_cast<double>(features) / rows);
+}
+
+// How often generated samples look up a token says nothing.
+bool counts_invented_tokens(const CalibrationInfo& info, const WeightInfo& weight) {
+  return info.generated && !weight.inputs.empty() && info.inputs[weight.inputs[0]].kind == InputKind::tokens;
 }
 
 }  // namespace
@@ -122,8 +128,7 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
   metric.size = weight.axis == 0 ? weight.rows : weight.cols;
   for (const std::uint64_t input : weight.inputs)
     metric.samples += static_cast<double>(info.inputs[input].rows);
-  const bool tokens = !weight.inputs.empty() && info.inputs[weight.inputs[0]].kind == InputKind::tokens;
-  if (!(metric.samples > 0) || (info.generated && tokens)) return metric;
+  if (!(metric.samples > 0) || counts_invented_tokens(info, weight)) return metric;
   const std::uint64_t n = metric.size;
   const bool diagonal = is_diagonal(info.inputs[weight.inputs[0]].kind);
   metric.kind = diagonal ? tensor::Metric::Kind::diagonal : tensor::Metric::Kind::full;
@@ -136,7 +141,7 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
       add_unpacked(values, n, metric.values);
   }
   if (!diagonal) keep_groups_apart(metric.values, n, weight.group);
-  if (tokens)
+  if (info.inputs[weight.inputs[0]].kind == InputKind::tokens)
     add_to_diagonal(metric, kUnseen);
   else
     add_to_diagonal(metric, shrinkage(info, n, metric.samples));
@@ -145,20 +150,17 @@ tensor::Metric metric_of(const CalibrationInfo& info, std::size_t index, const I
 
 std::string Calibration::metric_key(std::size_t weight) const {
   const WeightInfo& info = info_.weights.at(weight);
-  if (info.inputs.empty()) return {};
-  if (info_.generated && info_.inputs[info.inputs[0]].kind == InputKind::tokens) return {};
+  if (info.inputs.empty() || counts_invented_tokens(info_, info)) return {};
   std::string key = std::to_string(info.axis) + "/" + std::to_string(info.group);
   for (const std::uint64_t input : info.inputs) key += "," + std::to_string(input);
   return key;
 }
 
 std::shared_ptr<const tensor::Metric> Calibration::metric(std::size_t weight) const {
-  const WeightInfo& info = info_.weights.at(weight);
   const auto build = [&] {
     return std::make_shared<const tensor::Metric>(
         metric_of(info_, weight, [&](std::size_t input) { return totals_[input]; }));
   };
-  if (info.inputs.empty()) return build();
   const std::string key = metric_key(weight);
   if (key.empty()) return build();
   const std::lock_guard lock(mutex_);

@@ -23,10 +23,6 @@ constexpr double kSmallestScale = 1, kLargestScale = 64, kOverBias = 2;
                     "give samples with --calib");
 }
 
-bool is_integer(const ValueInfo& input) {
-  return !is_float(input.type);
-}
-
 double rms(const std::vector<float>& values) {
   double sum = 0;
   for (const float value : values) sum += static_cast<double>(value) * value;
@@ -70,7 +66,7 @@ class Generator {
 
   Array make(const ValueInfo& input, std::uint64_t seed) const {
     const model::InputUse* const use = use_of(input);
-    if (input.dims.size() == 2 && is_integer(input)) return tokens(input, use, seed);
+    if (input.dims.size() == 2 && !is_float(input.type)) return tokens(input, use, seed);
     if (input.dims.size() == 4 && use != nullptr && use->kernel &&
         (is_float(input.type) || input.type == ElementType::u8))
       return pictures(input, *use, seed);

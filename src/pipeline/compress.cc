@@ -108,24 +108,20 @@ JobCalibration calibration_of(const model::Model& model, const CompressOptions& 
           is_calibration_file(limits.calib)};
 }
 
-unsigned threads_of(const CompressOptions& options) {
-  return options.threads == 0 ? base::default_threads() : options.threads;
-}
-
 // Where it helps (above eight bits a weight every plan is good) and the user did not say what is to be done
 // with each weight.
 bool wants_generated(const model::Model& model, const CompressOptions& options, std::uint64_t goal) {
   std::uint64_t elements = 0;
   for (const model::Weight& weight : model.weights()) elements += weight.layout.elements();
-  return options.generate && !options.lossless && options.effort != Effort::fast && options.plan_in.empty() &&
-         options.method == "auto" && model.format() == model::FileFormat::onnx &&
+  return options.generate && !options.lossless && terms_of(options.effort).generates &&
+         options.plan_in.empty() && options.method == "auto" && model.format() == model::FileFormat::onnx &&
          (goal < elements || (goal == UINT64_MAX && options.limits.has_samples()));
 }
 
 JobCalibration generated_for(const model::Model& model, const CompressOptions& options,
                              base::Progress& progress, CompressReport& report) {
-  const GeneratedCalibration generated =
-      calibrate_on_generated(model, {threads_of(options), options.seed, options.max_memory}, progress);
+  const GeneratedCalibration generated = calibrate_on_generated(
+      model, {base::worker_count(options.threads), options.seed, options.max_memory}, progress);
   report.generated_samples = generated.samples;
   report.why_not_generated = generated.why_not;
   return {generated.known, {}, false, generated_limits(options.max_memory)};
@@ -168,7 +164,7 @@ class Outputs {
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   check_limit_options(options.limits);
-  tensor::check_address_space(threads_of(options));
+  tensor::check_address_space(base::worker_count(options.threads));
   const model::Model original = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
   check_paths(options, original);
 

@@ -1,35 +1,22 @@
 #include "pipeline/plan_choice.h"
 
-#include <cmath>
+#include <span>
 
 namespace tt::pipeline {
-namespace {
 
-struct Trial {
+PlanChoice choose_importances(const ChoiceShop& shop, std::uint64_t budget, plan::Importances& importances) {
   PlanChoice best{kUnjudgedAlpha, "", 0, std::nullopt};
-
-  // False if the budget is too small for any plan.
-  bool attempt(const ChoiceShop& shop, std::uint64_t budget, double alpha) {
-    const std::optional<plan::Plan> plan =
-        plan::allocate(shop.curves, shrunk_importances(shop.base, shop.sensitivities, alpha), budget);
-    if (!plan) return false;
+  for (const double alpha : shop.judge == nullptr ? std::span<const double>() : shop.alphas) {
+    const plan::Importances shrunk = shrunk_importances(shop.base, shop.sensitivities, alpha);
+    const std::optional<plan::Plan> plan = plan::allocate(shop.curves, shrunk, budget);
+    if (!plan) break;  // too little for any
     const std::optional<double> damage =
         shop.judge->damage(shop.encoder.encode(*plan, nullptr, shop.progress));
     if (damage && (!best.damage || *damage < *best.damage))
       best = {alpha, shop.judge->measure(), shop.judge->samples(), damage};
-    return true;
   }
-};
-
-}  // namespace
-
-PlanChoice choose_importances(const ChoiceShop& shop, std::uint64_t budget, plan::Importances& importances) {
-  Trial trial;
-  if (shop.judge != nullptr)
-    for (const double alpha : shop.alphas)
-      if (!trial.attempt(shop, budget, alpha)) break;
-  importances = shrunk_importances(shop.base, shop.sensitivities, trial.best.alpha);
-  return trial.best;
+  importances = shrunk_importances(shop.base, shop.sensitivities, best.alpha);
+  return best;
 }
 
 }  // namespace tt::pipeline

@@ -55,7 +55,7 @@ class Search {
       const std::uint64_t total = attempt(plan);
       if (total <= goal_) {
         good = std::max(good, budget);
-        if (close_enough(total) || plan.choice == plan::best_plan(curves_, importances_).choice) return;
+        if (met()) return;
         step = 0;
         budget = next_budget(budget + (goal_ - total), good, bad);
       } else {

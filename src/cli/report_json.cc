@@ -9,6 +9,11 @@ using base::Json;
 using base::JsonArray;
 using base::JsonObject;
 
+void add_fineness(const codec::Encoding& encoding, JsonObject& object) {
+  if (encoding.rate != 0) object.emplace_back("rate", Json(encoding.rate));
+  if (encoding.step != 0) object.emplace_back("step", Json(encoding.step));
+}
+
 // The format and only the parameters that it has.
 Json encoding_json(const codec::Encoding& encoding) {
   JsonObject object = {{"format", Json(codec::format_name(encoding.format))}};
@@ -23,11 +28,13 @@ Json encoding_json(const codec::Encoding& encoding) {
       break;
     case codec::Format::lowrank:
       object.emplace_back("rank", Json(encoding.rank));
-      object.emplace_back("dtype", dtype);
+      if (codec::knows_metric(encoding))
+        add_fineness(encoding, object);
+      else
+        object.emplace_back("dtype", dtype);
       break;
     case codec::Format::quant:
-      if (encoding.rate != 0) object.emplace_back("rate", Json(encoding.rate));
-      if (encoding.step != 0) object.emplace_back("step", Json(encoding.step));
+      add_fineness(encoding, object);
       break;
     case codec::Format::tt:
       object.emplace_back("modes", Json::of(encoding.modes));

@@ -85,6 +85,8 @@ class Codec {
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding) const {
     return encode(weight, encoding, {});
   }
+  // The encoding as it turned out: with what encoding was left to choose (a rank). Errors: corrupt.
+  virtual Encoding settled(Encoding encoding, const CoreReader& /*cores*/) const { return encoding; }
   // Exactly payload_size() bytes go to `sink`. Memory beyond the cores: O(4 MiB), low rank and tt hold their
   // factors. Errors: corrupt if the cores do not decode (any bytes give an error or a result, never a crash
   // or a blow-up).

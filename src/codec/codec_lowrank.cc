@@ -1,11 +1,13 @@
-// `lowrank`: two typed cores, left (rows x rank) and right (rank x cols); the weight is their product in the
-// decoder's fixed order.
+// `lowrank`: left (rows x rank) and right (rank x cols), two typed cores or two coded ones
+// (codec/coded_factors.h); the weight is their product in the decoder's fixed order.
 #include <algorithm>
 #include <cmath>
 
 #include "codec/codecs.h"
+#include "codec/coded_factors.h"
 #include "codec/core_rounding.h"
 #include "codec/cursor.h"
+#include "codec/quant_core.h"
 #include "tensor/gram.h"
 #include "tensor/svd.h"
 
@@ -74,20 +76,64 @@ class LowRankCodec final : public Codec {
   Format format() const override { return Format::lowrank; }
   void check(const WeightLayout& layout, const Encoding& encoding) const override {
     check_layout(layout);
-    check_core_dtype(encoding);
-    const std::uint64_t most = std::min(layout.rows, layout.cols);
-    if (encoding.rank >= 1 && encoding.rank <= most) return;
+    if (coded(encoding))
+      check_sides(layout);
+    else
+      check_core_dtype(encoding);
+    const std::uint64_t least = coded(encoding) ? 0 : 1, most = std::min(layout.rows, layout.cols);
+    if (encoding.rank >= least && encoding.rank <= most) return;
     throw base::Error(base::ErrorKind::usage,
                       "bad value " + std::to_string(encoding.rank) + " for key 'rank' of a " +
                           std::to_string(layout.rows) + "x" + std::to_string(layout.cols) + " weight",
                       most == 0 ? "an empty weight has no rank" : "give 1 to " + std::to_string(most));
   }
   std::vector<CoreLayout> core_layouts(const WeightLayout& layout, const Encoding& encoding) const override {
+    if (coded(encoding)) return {{std::nullopt, {0}}, {std::nullopt, {0}}};
     return {{encoding.dtype, {layout.rows, encoding.rank}}, {encoding.dtype, {encoding.rank, layout.cols}}};
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                            const EncodeOptions& options) const override {
     check(weight.layout, encoding);
+    return coded(encoding) ? encode_coded(weight, encoding, options)
+                           : encode_typed(weight, encoding, options);
+  }
+  Encoding settled(Encoding encoding, const CoreReader& cores) const override {
+    if (coded(encoding)) encoding.rank = coded_rank(cores);
+    return encoding;
+  }
+  void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
+              const PayloadSink& sink) const override {
+    const std::vector<CoreLayout> layouts = core_layouts(layout, encoding);
+    check_cores(layouts, cores);
+    tensor::LowRank factors;
+    if (coded(encoding))
+      factors = read_coded_factors(layout, cores);
+    else
+      factors = {layout.rows, layout.cols, encoding.rank, read_core(layouts[0], cores, 0),
+                 read_core(layouts[1], cores, 1)};
+    stream_product(layout, factors.left, std::move(factors.right), layout.rows, factors.rank, layout.cols,
+                   sink);
+  }
+
+ private:
+  static bool coded(const Encoding& encoding) { return encoding.rate > 0 || encoding.step > 0; }
+  static void check_sides(const WeightLayout& layout) {
+    if (std::max(layout.rows, layout.cols) <= kMaxQuantSide) return;
+    throw base::Error(base::ErrorKind::usage,
+                      "a weight of " + std::to_string(layout.rows) + "x" + std::to_string(layout.cols) +
+                          " is too long for coded factors",
+                      "use quant");
+  }
+  static std::vector<Core> encode_coded(const WeightData& weight, const Encoding& encoding,
+                                        const EncodeOptions& options) {
+    std::optional<tensor::SicPlan> own;
+    if (options.sic == nullptr)
+      own.emplace(options.metric == nullptr ? identity_metric(weight.layout) : *options.metric);
+    const FactorQuantiser quantiser(weight, options.sic == nullptr ? *own : *options.sic, encoding.rank);
+    return quantiser.cores(encoding.step > 0 ? encoding.step : quantiser.step_for_rate(encoding.rate));
+  }
+  std::vector<Core> encode_typed(const WeightData& weight, const Encoding& encoding,
+                                 const EncodeOptions& options) const {
     const std::vector<float> values = weight.values();
     const tensor::MatrixView view{values, weight.layout.rows, weight.layout.cols};
     const tensor::Svd found = tensor::svd_with_retries(
@@ -99,14 +145,6 @@ class LowRankCodec final : public Codec {
     if (encoding.dtype == tensor::DType::f16) round_factors(view, factors);
     const std::vector<CoreLayout> layouts = core_layouts(weight.layout, encoding);
     return {make_core(layouts[0], factors.left), make_core(layouts[1], factors.right)};
-  }
-  void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
-              const PayloadSink& sink) const override {
-    const std::vector<CoreLayout> layouts = core_layouts(layout, encoding);
-    check_cores(layouts, cores);
-    const std::vector<float> left = read_core(layouts[0], cores, 0);
-    stream_product(layout, left, read_core(layouts[1], cores, 1), layout.rows, encoding.rank, layout.cols,
-                   sink);
   }
 };
 

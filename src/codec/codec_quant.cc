@@ -1,149 +1,12 @@
 // `quant`: one coded core, integer codes with a step for each column or row (tensor/sic.h), entropy-coded
 // (codec/code_coder.h). A weight decodes to code * step in float32.
-#include <algorithm>
-#include <bit>
-#include <cmath>
-
 #include "base/error.h"
-#include "codec/code_coder.h"
 #include "codec/codecs.h"
-#include "codec/cursor.h"
 #include "codec/quant.h"
-#include "tensor/vector_clones.h"
+#include "codec/quant_core.h"
 
 namespace tt::codec {
 namespace {
-
-enum class StepKind : std::uint8_t { one = 0, column = 1, row = 2 };
-
-// What is held in memory a column or a row: decoding needs them whole.
-constexpr std::uint64_t kMaxSide = std::uint64_t{1} << 24;
-
-TT_VECTOR_CLONES void scale_codes(const std::int32_t* codes, const float* steps, float* out,
-                                  std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(codes[i]) * steps[i];
-}
-
-struct Steps {
-  StepKind kind = StepKind::one;
-  float scale = 0;
-  std::vector<float> steps;  // one a row or column (StepKind), 0: no codes are stored for it
-};
-
-std::vector<float> read_steps(ByteCursor& cursor, float scale, std::uint64_t count) {
-  if (count > kMaxSide) throw_corrupt("it has too many steps");
-  const base::ByteView stream = cursor.take(cursor.varint());
-  std::vector<float> steps;
-  steps.reserve(count);
-  decode_codes(stream, 1, count, [&](std::uint64_t, std::span<const std::int32_t> codes) {
-    for (const std::int32_t code : codes) {
-      if (code < 0 || static_cast<std::uint32_t>(code) > tensor::kMaxStepCode)
-        throw_corrupt("a step is out of range");
-      steps.push_back(tensor::sic_step(scale, static_cast<std::uint32_t>(code)));
-      if (!std::isfinite(steps.back())) throw_corrupt("a step is out of range");
-    }
-  });
-  return steps;
-}
-
-Steps read_head(ByteCursor& cursor, const WeightLayout& layout) {
-  Steps steps;
-  const std::uint8_t kind = cursor.byte();
-  if (kind > 2) throw_corrupt("its kind of steps is unknown");
-  steps.kind = static_cast<StepKind>(kind);
-  steps.scale = base::load_le<float>(cursor.take(4).data());
-  if (!std::isfinite(steps.scale) || std::signbit(steps.scale)) throw_corrupt("its scale is not a step");
-  if (steps.kind == StepKind::column) steps.steps = read_steps(cursor, steps.scale, layout.cols);
-  if (steps.kind == StepKind::row) steps.steps = read_steps(cursor, steps.scale, layout.rows);
-  return steps;
-}
-
-// Rows of values in, pieces of payload out.
-class RowWriter {
- public:
-  RowWriter(const WeightLayout& layout, const PayloadSink& sink)
-      : layout_(layout),
-        sink_(sink),
-        most_(std::max<std::uint64_t>(1, kPieceBytes / std::max<std::uint64_t>(1, layout.cols * 8))) {
-    values_.reserve(most_ * layout.cols);
-  }
-  // The next row, to be filled; zeros.
-  std::span<float> row() {
-    if (values_.size() == most_ * layout_.cols) flush();
-    values_.resize(values_.size() + layout_.cols);
-    ++rows_;
-    return std::span(values_).last(layout_.cols);
-  }
-  std::uint64_t rows() const { return rows_; }
-  void flush() {
-    if (values_.empty()) return;
-    piece_.resize(values_.size() * tensor::element_size(layout_.dtype));
-    tensor::from_float(layout_.dtype, values_, piece_);
-    sink_(offset_, piece_);
-    offset_ += piece_.size();
-    values_.clear();
-  }
-
- private:
-  const WeightLayout& layout_;
-  const PayloadSink& sink_;
-  std::uint64_t most_, rows_ = 0, offset_ = 0;
-  std::vector<float> values_;
-  base::Bytes piece_;
-};
-
-class Dequantiser {
- public:
-  Dequantiser(const WeightLayout& layout, Steps steps, const PayloadSink& sink)
-      : layout_(layout), steps_(std::move(steps)), writer_(layout, sink) {
-    const auto live = static_cast<std::uint64_t>(
-        std::count_if(steps_.steps.begin(), steps_.steps.end(), [](float step) { return step != 0; }));
-    rows_ = steps_.kind == StepKind::row ? live : layout.rows;
-    cols_ = steps_.kind == StepKind::column ? live : layout.cols;
-    row_steps_.assign(cols_, steps_.scale);
-    if (steps_.kind != StepKind::column) return;
-    row_steps_.clear();
-    for (std::uint64_t c = 0; c < layout.cols; ++c)
-      if (steps_.steps[c] != 0) {
-        row_steps_.push_back(steps_.steps[c]);
-        places_.push_back(static_cast<std::uint32_t>(c));
-      }
-    scaled_.resize(cols_);
-  }
-
-  void decode(ByteCursor& cursor) {
-    if (layout_.elements() == 0) return;
-    const std::uint64_t most = band_rows(cols_);
-    for (std::uint64_t first = 0; first == 0 || first < rows_; first += most) {
-      const std::uint64_t count = std::min(most, rows_ - first);
-      const std::uint64_t size = first + count < rows_ ? cursor.varint() : cursor.left();
-      decode_codes(cursor.take(size), count, cols_, [&](std::uint64_t, std::span<const std::int32_t> codes) {
-        for (std::uint64_t at = 0; at < codes.size(); at += cols_) take_row(codes.subspan(at, cols_));
-      });
-    }
-    while (writer_.rows() < layout_.rows) writer_.row();
-    writer_.flush();
-  }
-
- private:
-  void take_row(std::span<const std::int32_t> codes) {
-    if (steps_.kind == StepKind::row) {
-      while (steps_.steps[writer_.rows()] == 0) writer_.row();
-      std::fill(row_steps_.begin(), row_steps_.end(), steps_.steps[writer_.rows()]);
-    }
-    const std::span<float> out = writer_.row();
-    const bool direct = cols_ == layout_.cols;
-    scale_codes(codes.data(), row_steps_.data(), direct ? out.data() : scaled_.data(), cols_);
-    for (std::size_t i = 0; !direct && i < scaled_.size(); ++i) out[places_[i]] = scaled_[i];
-  }
-
-  const WeightLayout& layout_;
-  Steps steps_;
-  RowWriter writer_;
-  std::uint64_t rows_ = 0, cols_ = 0;
-  std::vector<float> row_steps_, scaled_;
-  std::vector<std::uint32_t> places_;  // of the stored columns
-};
 
 class QuantCodec final : public Codec {
  public:
@@ -153,7 +16,7 @@ class QuantCodec final : public Codec {
     if ((encoding.rate > 0) == (encoding.step > 0))
       throw base::Error(base::ErrorKind::usage, "encoding 'quant' needs one of the keys 'rate' and 'step'",
                         "give the bits a weight, for example quant,rate=3");
-    if (layout.cols > kMaxSide)
+    if (layout.cols > kMaxQuantSide)
       throw base::Error(
           base::ErrorKind::usage,
           "a weight of " + std::to_string(layout.cols) + " columns is too wide for encoding 'quant'",
@@ -179,9 +42,7 @@ class QuantCodec final : public Codec {
     check_cores(core_layouts(layout, encoding), cores);
     base::Bytes bytes(static_cast<std::size_t>(cores.size(0)));
     cores.read(0, 0, bytes);
-    ByteCursor cursor(bytes);
-    Steps steps = read_head(cursor, layout);
-    Dequantiser(layout, std::move(steps), sink).decode(cursor);
+    read_quant_core(layout, bytes, sink);
   }
 };
 

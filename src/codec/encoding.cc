@@ -95,7 +95,7 @@ std::string_view keys_of(Format format) {
     case Format::rounded:
       return "mantissa";
     case Format::lowrank:
-      return "rank, dtype";
+      return "rank, and dtype or one of rate and step";
     case Format::tt:
       return "modes, ranks, dtype";
     case Format::quant:
@@ -105,13 +105,17 @@ std::string_view keys_of(Format format) {
   }
 }
 
+bool has_codes(Format format) {
+  return format == Format::quant || format == Format::lowrank;
+}
+
 void set_key(Encoding& encoding, std::string_view key, std::string_view value) {
   const Format format = encoding.format;
   if (key == "mantissa" && (format == Format::f16 || format == Format::rounded)) {
     encoding.mantissa = parse_mantissa(value, format);
-  } else if (key == "rate" && format == Format::quant) {
+  } else if (key == "rate" && has_codes(format)) {
     encoding.rate = parse_positive(key, value, kMaxRate);
-  } else if (key == "step" && format == Format::quant) {
+  } else if (key == "step" && has_codes(format)) {
     encoding.step = parse_positive(key, value, kMaxStep);
   } else if (key == "rank" && format == Format::lowrank) {
     encoding.rank = parse_number(key, value);
@@ -146,17 +150,16 @@ std::string spec_of(const Encoding& encoding) {
   if (encoding.format == Format::f16 && encoding.mantissa != 10)
     spec += ",mantissa=" + std::to_string(encoding.mantissa);
   if (encoding.format == Format::rounded) spec += ",mantissa=" + std::to_string(encoding.mantissa);
-  if (encoding.format == Format::quant && encoding.rate != 0) spec += ",rate=" + number_text(encoding.rate);
-  if (encoding.format == Format::quant && encoding.step != 0) spec += ",step=" + number_text(encoding.step);
   if (encoding.format == Format::lowrank && encoding.rank != 0)
     spec += ",rank=" + std::to_string(encoding.rank);
+  if (has_codes(encoding.format) && encoding.rate != 0) spec += ",rate=" + number_text(encoding.rate);
+  if (has_codes(encoding.format) && encoding.step != 0) spec += ",step=" + number_text(encoding.step);
   if (encoding.format == Format::tt && !encoding.modes.empty())
     spec += ",modes=" + tensor::shape_text(encoding.modes);
   if (encoding.format == Format::tt && !encoding.ranks.empty())
     spec += ",ranks=" + tensor::shape_text(encoding.ranks);
-  if (encoding.format == Format::lowrank || encoding.format == Format::tt) {
+  if ((encoding.format == Format::lowrank && !knows_metric(encoding)) || encoding.format == Format::tt)
     spec += ",dtype=" + std::string(tensor::dtype_name(encoding.dtype));
-  }
   return spec;
 }
 
@@ -185,6 +188,8 @@ Encoding parse_spec(const std::string& spec) {
   check_counts(encoding);
   if (encoding.rate != 0 && encoding.step != 0)
     refuse("keys 'rate' and 'step' exclude each other", "give one of them");
+  if (knows_metric(encoding) && std::find(seen.begin(), seen.end(), "dtype") != seen.end())
+    refuse("key 'dtype' is for factors without a rate or step", "leave it out: coded factors have no type");
   return encoding;
 }
 

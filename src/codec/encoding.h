@@ -17,17 +17,23 @@ std::string_view format_name(Format format);
 
 struct Encoding {
   Format format = Format::raw;
-  std::uint64_t rank = 0;                             // lowrank
+  std::uint64_t rank = 0;                             // lowrank; with a rate or step: no more than that
   std::vector<std::uint64_t> modes = {}, ranks = {};  // tt: d modes, d-1 inner ranks
   tensor::DType dtype = tensor::DType::f16;           // lowrank, tt: type of the cores, f16 or f32
   unsigned mantissa = 10;                             // f16: mantissa bits kept, 1..10; rounded: 1..51
-  double rate = 0;                                    // quant: bits a weight, all included
-  double step = 0;  // quant, instead: the relative output error if rounding errors were uniform
+  double rate = 0;  // quant, lowrank with coded cores: bits a weight, all included
+  double step = 0;  // the same, instead: the relative output error if rounding errors were uniform
   bool operator==(const Encoding&) const = default;
 };
 
+// True if rounding is done in the metric of the layer's input.
+inline bool knows_metric(const Encoding& encoding) {
+  return encoding.rate > 0 || encoding.step > 0;
+}
+
 // Canonical: "raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "quant,rate=3",
-// "quant,step=0.0125", "lowrank,rank=32,dtype=f16", "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16".
+// "quant,step=0.0125", "lowrank,rank=32,step=0.1" (coded cores), "lowrank,rank=32,dtype=f16",
+// "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16".
 std::string spec_of(const Encoding& encoding);
 
 // Parses a SPEC; keys may stand in any order, each once. Defaults: dtype f16, mantissa 10; a missing rank,

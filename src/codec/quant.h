@@ -21,11 +21,9 @@ struct QuantPoint {
 // The metric of a weight without calibration; its axis is the one with the longer columns of codes.
 tensor::Metric identity_metric(const WeightLayout& layout);
 
-// Large matrices are coded in bands of rows, so that what the coder needs in memory stays below some 50 MB.
-inline constexpr std::uint64_t kBandCodes = std::uint64_t{1} << 21;
-inline std::uint64_t band_rows(std::uint64_t cols) {
-  return std::max<std::uint64_t>(1, kBandCodes / std::max<std::uint64_t>(1, cols));
-}
+// The step of which point(step).bytes come near `bytes` (within 0.2 % where that can be reached), from
+// `start`.
+double step_for_bytes(double bytes, double start, const std::function<QuantPoint(double step)>& point);
 
 class Quantiser {
  public:
@@ -45,7 +43,7 @@ class Quantiser {
     tensor::SicWeight weight_;
   };
   Sample sample(std::uint64_t elements) const;
-  // The step of which at().bytes come near `rate` bits a weight (within 0.2 % where that can be reached).
+  // Of `rate` bits a weight.
   double step_for_rate(double rate) const;
   // The weight is given up on the way: nothing else may be asked after that.
   Core take_core(double step);

@@ -14,7 +14,7 @@ container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Cand
   const codec::Codec& codec = codec::codec_for(candidate.encoding.format);
   container::EncodedWeight encoded;
   const std::shared_ptr<const tensor::SicPlan> sic =
-      candidate.encoding.format == codec::Format::quant ? metrics_.sic(index) : nullptr;
+      codec::knows_metric(candidate.encoding) ? metrics_.sic(index) : nullptr;
   codec::EncodeOptions options = how_;
   options.sic = sic.get();
   options.warn = [&encoded](const std::string& warning) { encoded.warnings.push_back(warning); };
@@ -22,10 +22,10 @@ container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Cand
   encoded.entry.name = weight.name;
   encoded.entry.role = weight.role;
   encoded.entry.layout = weight.layout;
-  encoded.entry.encoding = candidate.encoding;
+  encoded.entry.encoding = codec.settled(candidate.encoding, codec::MemoryCores(encoded.cores));
   encoded.entry.predicted_error = static_cast<float>(candidate.relative_error);
-  encoded.entry.measured_error =
-      static_cast<float>(codec::relative_error(data, candidate.encoding, codec::MemoryCores(encoded.cores)));
+  encoded.entry.measured_error = static_cast<float>(
+      codec::relative_error(data, encoded.entry.encoding, codec::MemoryCores(encoded.cores)));
   if (candidate.loss == 0 && candidate.relative_error == 0 && encoded.entry.measured_error != 0)
     throw base::Error(base::ErrorKind::internal,
                       "weight " + base::quoted(weight.name) + " does not decode bit for bit",

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "plan/factor_curve.h"
 #include "plan/factors.h"
 #include "plan/rounding.h"
 #include "tensor/tensor_train.h"
@@ -74,7 +75,7 @@ std::vector<Candidate> through_float(double narrowing, const Price& price) {
 // --tensor: one encoding; ranks and modes that it leaves open are searched.
 std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceOptions& options) {
   Encoding encoding = *options.fixed;
-  if (encoding.format == Format::lowrank && encoding.rank == 0)
+  if (encoding.format == Format::lowrank && encoding.rank == 0 && !codec::knows_metric(encoding))
     return through_float(narrowing_error(weight), [&] {
       return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype});
     });
@@ -85,6 +86,19 @@ std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceO
       return price_tensor_train(weight.layout, weight.values(), encoding.modes, options, {encoding.dtype});
     });
   return {measure(weight, encoding, options)};
+}
+
+// `quant`, and where factors are allowed `lowrank` with coded ones.
+std::vector<Candidate> price_codes(const codec::WeightData& weight, const PriceOptions& options) {
+  const bool gently = options.freedom == Freedom::values;
+  const Curve quant = pareto(price_quant(weight, options.sic, gently, options.grid));
+  std::vector<Candidate> candidates = refine(quant, options.pitch);
+  if (options.freedom != Freedom::matrix) return candidates;
+  append(candidates,
+         refine(pareto(price_coded_factors(weight, options.sic, quant,
+                                           {.ratio = options.grid.ratio, .max_rank = options.max_rank})),
+                options.pitch));
+  return candidates;
 }
 
 std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOptions& options) {
@@ -108,11 +122,7 @@ std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOp
            }));
   // On its own: it needs a copy of the weight too.
   if (single_values)
-    append(candidates, through_float(narrowing, [&] {
-             return refine(
-                 pareto(price_quant(weight, options.sic, options.freedom == Freedom::values, options.grid)),
-                 options.pitch);
-           }));
+    append(candidates, through_float(narrowing, [&] { return price_codes(weight, options); }));
   append(candidates, std::move(rounded));
   return candidates;
 }

@@ -30,8 +30,9 @@ std::vector<double> project(const std::vector<double>& q, std::uint64_t n, const
 std::vector<float> project_rows(const MatrixView& a, const std::vector<double>& q, std::uint64_t rank);
 
 // The X (rank x cols) that minimises ||A - left X||_F for a given left (rows x rank), by Cholesky on left^T
-// left scaled to a unit diagonal; empty if that is not positive definite.
-std::vector<float> solve_right(const MatrixView& a, const std::vector<float>& left, std::uint64_t rank);
+// left scaled to a unit diagonal, to which `ridge` is added; empty if that is not positive definite.
+std::vector<float> solve_right(const MatrixView& a, const std::vector<float>& left, std::uint64_t rank,
+                               double ridge = 0);
 
 // ||A - left right||_F^2 in double.
 double residual_energy(const MatrixView& a, const std::vector<float>& left, const std::vector<float>& right,

@@ -27,14 +27,16 @@ std::vector<double> unit_columns(const std::vector<float>& left, std::uint64_t r
 
 }  // namespace
 
-std::vector<float> solve_right(const MatrixView& a, const std::vector<float>& left, std::uint64_t rank) {
+std::vector<float> solve_right(const MatrixView& a, const std::vector<float>& left, std::uint64_t rank,
+                               double ridge) {
+  if (rank == 0) return {};
   std::vector<double> scale;
   const std::vector<double> columns = unit_columns(left, a.rows, rank, scale);
   std::vector<double> gram(rank * rank);
   const auto n = static_cast<blasint>(rank), rows = static_cast<blasint>(a.rows);
   cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, n, rows, 1.0, columns.data(), rows, 0.0, gram.data(),
               n);
-  for (std::uint64_t k = 0; k < rank; ++k) gram[k * rank + k] += scale[k] == 0 ? 1 : 0;
+  for (std::uint64_t k = 0; k < rank; ++k) gram[k * rank + k] += scale[k] == 0 ? 1 : ridge;
   // Row-major upper is column-major lower.
   if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, gram.data(), n) != 0) return {};
   std::vector<double> right = project(columns, rank, a, false);

@@ -244,6 +244,14 @@ Spectrum SicWeight::spectrum() && {
   return tensor::spectrum({rows, plan_->size(), outputs_});
 }
 
+Svd SicWeight::components(const SvdOptions& options) const {
+  Svd found = svd_with_retries({whitened(values_), plan_->size(), outputs_}, options);
+  for (double& sigma : found.sigma) sigma = std::ldexp(sigma, exponent_);
+  found.norm = std::ldexp(found.norm, exponent_);
+  found.error = std::ldexp(found.error, exponent_);
+  return found;
+}
+
 void SicWeight::measure() {
   norm_ = sum_of_squares(values_);
   damped_energy_ = plan_->uniform() ? norm_ : sum_of_squares(whitened(values_));

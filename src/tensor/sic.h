@@ -13,6 +13,7 @@
 // 0.2 % at 4 (MiniLM, equal error).
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "tensor/matrix.h"
 #include "tensor/metric.h"
 #include "tensor/spectrum.h"
+#include "tensor/svd.h"
 
 namespace tt::tensor {
 
@@ -88,11 +90,15 @@ class SicWeight {
   // Of W C'^1/2: its total is what relative errors in the metric are relative to, but for the damping. In
   // units that only ratios are free of.
   Spectrum spectrum() &&;
+  // Of U^T W (inputs x outputs, in the order of the plan), in the weight's own units: v has the directions of
+  // the outputs, sigma what the layer's output holds of each.
+  Svd components(const SvdOptions& options) const;
   // The s at which the relative output error would be `error` if every rounding error were uniform.
   double scale_for(double error) const;
   // Gives the memory of the values back; round() and sample() must not be called after that.
   void release() { values_ = std::vector<float>(); }
   SicCodes round(double s, const SicOptions& options = {}) const;
+  double energy() const { return std::ldexp(energy_, 2 * exponent_); }  // tr(W C W^T), C undamped
 
  private:
   SicWeight() = default;

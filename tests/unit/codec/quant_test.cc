@@ -1,5 +1,6 @@
 // quant: what is stored, what comes back, and what broken cores do.
 #include "codec/quant.h"
+#include "codec/quant_core.h"
 
 #include <doctest/doctest.h>
 

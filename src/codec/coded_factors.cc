@@ -1,0 +1,216 @@
+#include "codec/coded_factors.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "codec/cursor.h"
+#include "codec/quant_core.h"
+#include "tensor/gram.h"
+
+namespace tt::codec {
+namespace {
+
+constexpr double kLeastError = 0.005;     // of the output: below it codes of the weight itself are smaller
+constexpr double kRidge = 1e-4;           // weak components may round to the same few entries
+constexpr std::uint64_t kMeasured = 256;  // outputs that errors are measured on
+
+std::vector<float> transposed(std::span<const float> values, std::uint64_t rows, std::uint64_t cols) {
+  constexpr std::uint64_t kTile = 16;
+  std::vector<float> out(values.size());
+  for (std::uint64_t first = 0; first < rows; first += kTile)
+    for (std::uint64_t j = 0; j < cols; ++j)
+      for (std::uint64_t i = first; i < std::min(first + kTile, rows); ++i)
+        out[j * rows + i] = values[i * cols + j];
+  return out;
+}
+
+// Outputs x inputs as a weight of the plan's axis.
+class Oriented {
+ public:
+  Oriented(std::span<const float> values, std::uint64_t outputs, std::uint64_t inputs, unsigned axis)
+      : turned_(axis == 0 ? transposed(values, outputs, inputs) : std::vector<float>()),
+        view_(axis == 0 ? tensor::MatrixView{turned_, inputs, outputs}
+                        : tensor::MatrixView{values, outputs, inputs}) {}
+  const tensor::MatrixView& view() const { return view_; }
+
+ private:
+  std::vector<float> turned_;
+  tensor::MatrixView view_;
+};
+
+// inputs x outputs, as the decoder will have it.
+std::vector<float> values_of(const tensor::SicCodes& codes) {
+  std::vector<float> values(codes.codes.size());
+  for (std::uint64_t i = 0; i < codes.inputs; ++i) {
+    const float step =
+        codes.step_codes.empty() ? codes.scale : tensor::sic_step(codes.scale, codes.step_codes[i]);
+    for (std::uint64_t o = i * codes.outputs; o < (i + 1) * codes.outputs; ++o)
+      values[o] = static_cast<float>(codes.codes[o]) * step;
+  }
+  return values;
+}
+
+// Without the inputs of which all codes are zero.
+void drop_zero_inputs(tensor::SicCodes& codes) {
+  std::uint64_t kept = 0;
+  for (std::uint64_t i = 0; i < codes.inputs; ++i) {
+    if (codes.step_codes[i] == 0) continue;
+    codes.step_codes[kept] = codes.step_codes[i];
+    std::copy_n(codes.codes.begin() + static_cast<std::ptrdiff_t>(i * codes.outputs), codes.outputs,
+                codes.codes.begin() + static_cast<std::ptrdiff_t>(kept++ * codes.outputs));
+  }
+  codes.inputs = kept;
+  codes.step_codes.resize(kept);
+  codes.codes.resize(kept * codes.outputs);
+}
+
+std::uint64_t rank_cap(std::uint64_t rows, std::uint64_t cols, std::uint64_t wished) {
+  const std::uint64_t pays =
+      std::max<std::uint64_t>(1, rows * cols / std::max<std::uint64_t>(1, rows + cols));
+  return wished == 0 ? pays : std::min(wished, pays);
+}
+
+Core coded_core(base::Bytes bytes) {
+  return {{std::nullopt, {bytes.size()}}, std::move(bytes)};
+}
+
+base::Bytes whole_core(const CoreReader& cores, std::size_t core) {
+  base::Bytes bytes(static_cast<std::size_t>(cores.size(core)));
+  cores.read(core, 0, bytes);
+  return bytes;
+}
+
+std::vector<float> read_factor(std::uint64_t rows, std::uint64_t cols, base::ByteView core) {
+  std::vector<float> values;
+  values.reserve(rows * cols);
+  const WeightLayout layout{tensor::DType::f32, {rows, cols}, rows, cols};
+  read_quant_core(layout, core, [&](std::uint64_t, base::ByteView piece) {
+    for (std::size_t at = 0; at < piece.size(); at += sizeof(float))
+      values.push_back(base::load_le<float>(piece.data() + at));
+  });
+  return values;
+}
+
+}  // namespace
+
+// Codes of P (its inputs are the components) and of R (its outputs are the components).
+struct FactorQuantiser::Factors {
+  tensor::SicCodes directions, inputs;
+  std::uint64_t rank() const { return directions.inputs; }
+};
+
+FactorQuantiser::FactorQuantiser(const WeightData& weight, const tensor::SicPlan& plan,
+                                 std::uint64_t max_rank)
+    : plan_(plan) {
+  std::vector<float> values = weight.values();
+  const tensor::SicWeight ready(plan, {values, weight.layout.rows, weight.layout.cols});
+  inputs_ = plan.size();
+  outputs_ = ready.outputs();
+  unit_ = ready.scale_for(1);
+  energy_ = ready.energy();
+  norm_ = tensor::squared_norm(values);
+  by_output_ = plan.axis() == 1 ? std::move(values) : transposed(values, inputs_, outputs_);
+  tensor::Svd found =
+      ready.components({.max_rank = rank_cap(outputs_, inputs_, max_rank), .tolerance = kLeastError});
+  directions_ = std::move(found.v);
+  sigma_ = std::move(found.sigma);
+}
+
+double FactorQuantiser::largest_step() const {
+  const double rms = 1 / std::sqrt(static_cast<double>(std::max<std::uint64_t>(outputs_, 1)));
+  return unit_ > 0 && !sigma_.empty() ? 4 * sigma_[0] * rms / unit_ : 1;
+}
+
+std::vector<float> FactorQuantiser::solve_inputs(const std::vector<float>& directions,
+                                                 std::uint64_t rank) const {
+  return tensor::solve_right({by_output_, outputs_, inputs_}, transposed(directions, rank, outputs_), rank,
+                             kRidge);
+}
+
+FactorQuantiser::Factors FactorQuantiser::factors(double step) const {
+  const double s = unit_ * step;
+  tensor::Metric strengths;
+  strengths.kind = tensor::Metric::Kind::diagonal;
+  strengths.axis = 0;
+  strengths.size = sigma_.size();
+  for (const double sigma : sigma_) strengths.values.push_back(sigma * sigma);
+  const tensor::SicPlan components(strengths, 0);
+  Factors found;
+  found.directions = tensor::SicWeight(components, {directions_, sigma_.size(), outputs_}).round(s);
+  drop_zero_inputs(found.directions);
+  const std::vector<float> rows = solve_inputs(values_of(found.directions), found.rank());
+  found.inputs =
+      tensor::SicWeight(plan_, Oriented(rows, found.rank(), inputs_, plan_.axis()).view()).round(s);
+  return found;
+}
+
+void FactorQuantiser::measure(const Factors& factors, QuantPoint& point) const {
+  const std::uint64_t count = std::min(outputs_, kMeasured), rank = factors.rank();
+  const std::vector<float> directions = values_of(factors.directions), inputs = values_of(factors.inputs);
+  std::vector<float> errors(count * inputs_), left(count * rank);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t output = (2 * i + 1) * outputs_ / (2 * count);
+    std::copy_n(by_output_.begin() + static_cast<std::ptrdiff_t>(output * inputs_), inputs_,
+                errors.begin() + static_cast<std::ptrdiff_t>(i * inputs_));
+    for (std::uint64_t k = 0; k < rank; ++k) left[i * rank + k] = directions[k * outputs_ + output];
+  }
+  if (rank > 0)
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(count),
+                static_cast<blasint>(inputs_), static_cast<blasint>(rank), -1.0f, left.data(),
+                static_cast<blasint>(rank), inputs.data(), static_cast<blasint>(rank), 1.0f, errors.data(),
+                static_cast<blasint>(inputs_));
+  const tensor::SicWeight left_over(plan_, Oriented(errors, count, inputs_, plan_.axis()).view());
+  const double part = static_cast<double>(count) / static_cast<double>(outputs_);
+  point.output_error = energy_ > 0 ? std::sqrt(left_over.energy() / (energy_ * part)) : 0;
+  point.weight_error = norm_ > 0 ? std::sqrt(tensor::squared_norm(errors) / (norm_ * part)) : 0;
+}
+
+FactorQuantiser::Point FactorQuantiser::at(double step) const {
+  const Factors found = factors(step);
+  Point point;
+  point.cost.step = step;
+  point.rank = found.rank();
+  point.cost.bytes =
+      estimate_quant_core(found.directions, plan_.axis()) + estimate_quant_core(found.inputs, plan_.axis());
+  measure(found, point.cost);
+  return point;
+}
+
+double FactorQuantiser::step_for_rate(double rate) const {
+  const auto elements = static_cast<double>(std::max<std::uint64_t>(by_output_.size(), 1));
+  return step_for_bytes(rate * elements / 8, std::exp2(-rate), [&](double step) { return at(step).cost; });
+}
+
+std::vector<Core> FactorQuantiser::cores(double step) const {
+  const Factors found = factors(step);
+  const tensor::SicCodes &left = plan_.axis() == 1 ? found.directions : found.inputs,
+                         &right = plan_.axis() == 1 ? found.inputs : found.directions;
+  base::Bytes first;
+  append_varint(first, static_cast<std::uint32_t>(found.rank()));
+  const base::Bytes rest = write_quant_core(left, plan_.axis());
+  first.insert(first.end(), rest.begin(), rest.end());
+  std::vector<Core> cores;
+  cores.push_back(coded_core(std::move(first)));
+  cores.push_back(coded_core(write_quant_core(right, plan_.axis())));
+  return cores;
+}
+
+tensor::LowRank read_coded_factors(const WeightLayout& layout, const CoreReader& cores) {
+  const base::Bytes left = whole_core(cores, 0), right = whole_core(cores, 1);
+  ByteCursor cursor(left);
+  tensor::LowRank factors{layout.rows, layout.cols, cursor.varint(), {}, {}};
+  if (factors.rank > std::min(layout.rows, layout.cols)) throw_corrupt("its rank is out of range");
+  factors.left = read_factor(layout.rows, factors.rank, cursor.take(cursor.left()));
+  factors.right = read_factor(factors.rank, layout.cols, right);
+  return factors;
+}
+
+std::uint64_t coded_rank(const CoreReader& cores) {
+  base::Bytes head(static_cast<std::size_t>(std::min<std::uint64_t>(4, cores.size(0))));
+  cores.read(0, 0, head);
+  return ByteCursor(head).varint();
+}
+
+}  // namespace tt::codec

@@ -1,0 +1,59 @@
+// `lowrank` with coded factors from the side of the encoder: what a weight costs at any step, and its cores.
+//
+// With C' = U U^T (tensor/sic.h) and the singular values of the weight in its metric, W U = P S Q^T (outputs
+// on the left), W is approximated by a product of P, a unit vector a column, and R = P^+ W. An error in
+// element i of column k of P costs sigma_k^2 of it in the output, one in row k of R what C' says: so both are
+// coded by successive interference cancellation with the same s, P in the metric diag(sigma^2) (steps
+// s / sigma_k), R in C. This is reverse water-filling over the components: each coded number costs the output
+// s^2 / 12, and a component with sigma_k below about s sqrt(m) / 2 rounds to zero and is left out, so that
+// the rank needs no search. R is solved for the *rounded* P (least squares; C does not matter there).
+// Difference to quantising U S^1/2 and S^1/2 V^T with one step: that spends bits on weak components as if
+// they were strong; here half the bytes and less at equal error (docs/quality.md).
+//
+// s is the one of `quant` at the same Encoding::step: both then lose as much output for the last bit.
+#pragma once
+
+#include "codec/quant.h"
+
+namespace tt::codec {
+
+class FactorQuantiser {
+ public:
+  // No more than `max_rank` components are coded (0: as many as pay). `plan` must outlive it. Errors: as
+  // Quantiser.
+  FactorQuantiser(const WeightData& weight, const tensor::SicPlan& plan, std::uint64_t max_rank = 0);
+
+  // At and above it next to nothing but zeros is left.
+  double largest_step() const;
+  std::uint64_t max_rank() const { return sigma_.size(); }
+
+  struct Point {
+    QuantPoint cost;
+    std::uint64_t rank = 0;
+  };
+  // Errors are those of some of the outputs where there are many.
+  Point at(double step) const;
+  double step_for_rate(double rate) const;
+  std::vector<Core> cores(double step) const;
+
+ private:
+  struct Factors;
+  Factors factors(double step) const;
+  std::vector<float> solve_inputs(const std::vector<float>& directions, std::uint64_t rank) const;
+  void measure(const Factors& factors, QuantPoint& point) const;
+
+  const tensor::SicPlan& plan_;
+  std::uint64_t inputs_ = 0, outputs_ = 0;
+  std::vector<float> by_output_;  // outputs x inputs
+  double unit_ = 0;               // s at step 1
+  double energy_ = 0, norm_ = 0;
+  std::vector<float> directions_;  // rank x outputs: P^T
+  std::vector<double> sigma_;
+};
+
+// The factors in `cores`, two of them. Errors: corrupt.
+tensor::LowRank read_coded_factors(const WeightLayout& layout, const CoreReader& cores);
+// Their rank, without decoding them.
+std::uint64_t coded_rank(const CoreReader& cores);
+
+}  // namespace tt::codec

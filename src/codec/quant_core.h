@@ -1,0 +1,28 @@
+// The core of `quant`: integer codes with a step for each row or column, entropy-coded. Coded factors are two
+// of them. docs/formats/encodings.md ("quant") has the bytes.
+#pragma once
+
+#include "codec/codec.h"
+#include "tensor/sic.h"
+
+namespace tt::codec {
+
+// What is held in memory a column or a row: decoding needs them whole.
+inline constexpr std::uint64_t kMaxQuantSide = std::uint64_t{1} << 24;
+
+// Large matrices are coded in bands of rows, so that what the coder needs in memory stays below some 50 MB.
+inline constexpr std::uint64_t kBandCodes = std::uint64_t{1} << 21;
+inline std::uint64_t band_rows(std::uint64_t cols) {
+  return std::max<std::uint64_t>(1, kBandCodes / std::max<std::uint64_t>(1, cols));
+}
+
+// `axis` as in tensor::Metric: where the inputs of the codes lie in the weight.
+base::Bytes write_quant_core(const tensor::SicCodes& codes, unsigned axis);
+// Size of write_quant_core() within 2 %, in a fraction of the time. `part`: the share of the weight's outputs
+// that `codes` are.
+double estimate_quant_core(const tensor::SicCodes& codes, unsigned axis, double part = 1);
+
+// Every element is float32(code) * step, converted to the weight's type. Errors: corrupt.
+void read_quant_core(const WeightLayout& layout, base::ByteView core, const PayloadSink& sink);
+
+}  // namespace tt::codec

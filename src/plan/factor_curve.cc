@@ -1,0 +1,63 @@
+#include "plan/factor_curve.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "codec/coded_factors.h"
+
+namespace tt::plan {
+namespace {
+
+constexpr std::uint64_t kLeastSide = 4;
+constexpr int kMaxPoints = 40;
+constexpr int kMostBehind = 3;   // points in a row that lose to the rival
+constexpr double kBehind = 1.1;  // times the rival's bytes
+constexpr double kLeastError = 0.004;
+
+bool is_matrix(const codec::WeightLayout& layout) {
+  const std::uint64_t least = std::min(layout.rows, layout.cols);
+  return least >= kLeastSide && least <= kMaxFactorSide && layout.elements() <= kMaxFactorElements;
+}
+
+// The rival's bytes at `loss`; infinite where it has none that small, nothing where it starts below.
+double bytes_at(const Curve& rival, double loss) {
+  const auto below = std::find_if(rival.begin(), rival.end(),
+                                  [&](const Candidate& candidate) { return candidate.loss <= loss; });
+  if (below == rival.end()) return HUGE_VAL;
+  if (below == rival.begin() || below->loss <= 0) return static_cast<double>(below->bytes);
+  const Candidate& above = *std::prev(below);
+  const double part = std::log(above.loss / loss) / std::log(above.loss / below->loss);
+  return static_cast<double>(above.bytes) + part * static_cast<double>(below->bytes - above.bytes);
+}
+
+Candidate candidate_of(const codec::FactorQuantiser::Point& point) {
+  return {.encoding = {.format = codec::Format::lowrank, .rank = point.rank, .step = point.cost.step},
+          .bytes = static_cast<std::uint64_t>(std::ceil(point.cost.bytes)),
+          .loss = point.cost.output_error * point.cost.output_error,
+          .relative_error = point.cost.weight_error};
+}
+
+}  // namespace
+
+std::vector<Candidate> price_coded_factors(const codec::WeightData& weight, const tensor::SicPlan* sic,
+                                           const Curve& rival, const FactorGrid& grid) {
+  std::vector<Candidate> candidates;
+  if (!is_matrix(weight.layout)) return candidates;
+  std::optional<tensor::SicPlan> own;
+  if (sic == nullptr) own.emplace(codec::identity_metric(weight.layout));
+  const codec::FactorQuantiser quantiser(weight, sic == nullptr ? *own : *sic, grid.max_rank.value_or(0));
+  double step = quantiser.largest_step();
+  int behind = 0;
+  for (int point = 0; point < kMaxPoints && behind < kMostBehind; ++point, step *= grid.ratio) {
+    const codec::FactorQuantiser::Point here = quantiser.at(step);
+    if (here.rank == 0 || !(here.cost.output_error < 1)) continue;
+    if (!(here.cost.output_error > kLeastError)) break;
+    candidates.push_back(candidate_of(here));
+    const double rivals = bytes_at(rival, candidates.back().loss);
+    behind = here.cost.bytes > kBehind * rivals ? behind + 1 : 0;
+    if (here.rank >= quantiser.max_rank()) break;
+  }
+  return candidates;
+}
+
+}  // namespace tt::plan

@@ -216,6 +216,8 @@ class Weight:
         modes, ranks, rank = ([int(n) for n in self.keys.get(key, "").split("x") if n] for key in ("modes", "ranks", "rank"))
         modes = {"raw": [self.size], "lowrank": [rows, self.size // max(rows, 1)]}.get(self.format, modes)
         self.layouts, self.kind = list(zip([1, *ranks, *rank], modes, [*ranks, *rank, 1])), DTYPES[self.keys.get("dtype", dtype)]
+        if self.format == "lowrank" and "dtype" not in self.keys:
+            self.layouts = []  # coded
 
     def decode(self):
         """An array of the weight's dtype (bfloat16: the uint16 of its bits)."""
@@ -240,6 +242,10 @@ class Weight:
             return halves.astype("<u2").view("<f2").astype(f32)
         if self.format == "quant":
             return decode_quant(io.BytesIO(data), self.rows, self.size // max(self.rows, 1))
+        if not self.layouts:
+            left, right = map(io.BytesIO, self.cores)
+            rank = varint(left)
+            return product(decode_quant(left, self.rows, rank), decode_quant(right, rank, self.size // max(self.rows, 1)))
         return contract([np.frombuffer(core, self.kind).astype(f32).reshape(s) for core, s in zip(self.cores, self.layouts)])
 
 def open_tt(path):
@@ -263,7 +269,8 @@ def open_tt(path):
     weights = [Weight(*entry) for entry in zip(*(manifest[key] for key in ("names", "roles", "dtypes", "shapes", "rows", "encodings")))]
     coded, packed = iter(manifest["core_sizes"]), io.BytesIO(packed)
     for i, weight in enumerate(weights):
-        for c, size in enumerate([prod(layout) * weight.kind.itemsize for layout in weight.layouts] or [next(coded)]):
+        for c, size in enumerate([prod(layout) * weight.kind.itemsize for layout in weight.layouts]
+                                 or islice(coded, 1 + (weight.format == "lowrank"))):
             weight.cores.append(tensors[f"{i}.{c}"].tobytes() if f"{i}.{c}" in tensors else packed.read(size))
         require(sha256(b"".join(weight.cores)) == hashes[i - len(weights)], f"weight {weight.name!r}: wrong sha256")
     return manifest, weights, unzstd(skeleton) if skeleton else b""

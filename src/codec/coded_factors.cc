@@ -101,9 +101,24 @@ struct FactorQuantiser::Factors {
   std::uint64_t rank() const { return directions.inputs; }
 };
 
+bool has_coded_factors(const WeightData& weight) {
+  constexpr double kSmallest = 1e-30, kLargest = 1e37, kRoom = 16;
+  if (!tensor::all_finite(weight.layout.dtype, weight.payload)) return false;
+  double largest = 0;
+  const std::vector<float> values = weight.values();
+  for (const float value : values) largest = std::max(largest, std::abs(double{value}));
+  const double norm = std::sqrt(tensor::squared_norm(values));
+  return norm == 0 ||
+         (norm > kSmallest && norm < kLargest && largest * kRoom < largest_value(weight.layout.dtype));
+}
+
 FactorQuantiser::FactorQuantiser(const WeightData& weight, const tensor::SicPlan& plan,
                                  std::uint64_t max_rank)
     : plan_(plan) {
+  if (!has_coded_factors(weight))
+    throw base::Error(base::ErrorKind::usage,
+                      "cannot factorise a weight, its values are not finite, too large or too small",
+                      "store it as lossless or quant");
   std::vector<float> values = weight.values();
   const tensor::SicWeight ready(plan, {values, weight.layout.rows, weight.layout.cols});
   inputs_ = plan.size();

@@ -10,6 +10,9 @@
 // Difference to quantising U S^1/2 and S^1/2 V^T with one step: that spends bits on weak components as if
 // they were strong; here half the bytes and less at equal error (docs/quality.md).
 //
+// Only for weights whose norm is between 1e-30 and 1e37 and whose largest value is below a sixteenth of what
+// their type can hold: then no factor and no product overflows.
+//
 // s is the one of `quant` at the same Encoding::step: both then lose as much output for the last bit.
 #pragma once
 
@@ -17,10 +20,13 @@
 
 namespace tt::codec {
 
+// False where the weight is too large or small, or its values are not finite.
+bool has_coded_factors(const WeightData& weight);
+
 class FactorQuantiser {
  public:
   // No more than `max_rank` components are coded (0: as many as pay). `plan` must outlive it. Errors: as
-  // Quantiser.
+  // Quantiser; usage unless has_coded_factors().
   FactorQuantiser(const WeightData& weight, const tensor::SicPlan& plan, std::uint64_t max_rank = 0);
 
   // At and above it next to nothing but zeros is left.

@@ -6,9 +6,6 @@
 #include "codec/quant_core.h"
 
 namespace tt::codec {
-namespace {
-
-// No decoded value may overflow in the weight's own type.
 double largest_value(tensor::DType dtype) {
   switch (dtype) {
     case tensor::DType::f16:
@@ -20,8 +17,6 @@ double largest_value(tensor::DType dtype) {
   }
 }
 
-}  // namespace
-
 tensor::Metric identity_metric(const WeightLayout& layout) {
   tensor::Metric metric;
   metric.axis = layout.rows >= layout.cols ? 1 : 0;
@@ -30,19 +25,27 @@ tensor::Metric identity_metric(const WeightLayout& layout) {
 }
 
 double step_for_bytes(double bytes, double start, const std::function<QuantPoint(double step)>& point) {
-  constexpr double kEnough = 0.002, kLargest = 1000;
-  double step = start, best = step, best_miss = HUGE_VAL, slope = -0.4, last_bytes = 0, last_step = 0;
-  for (int round = 0; round < 10; ++round) {
-    const double here = point(step).bytes, miss = std::abs(here - bytes);
-    if (miss < best_miss) best = step, best_miss = miss;
+  constexpr double kEnough = 0.002, kFarthest = 4;
+  double best = start, best_miss = HUGE_VAL;
+  // Logarithms to the base of two: of the step, and of its bytes over those wished for.
+  double at = std::log2(start), finer = -30, coarser = 10, finer_excess = 0, coarser_excess = 0;
+  for (int round = 0; round < 16; ++round) {
+    const double here = point(std::exp2(at)).bytes, miss = std::abs(here - bytes);
+    if (miss < best_miss) best = std::exp2(at), best_miss = miss;
     if (miss <= kEnough * bytes) break;
-    // Octaves of the bytes for one of the step: two points tell it here.
-    if (round > 0 && step != last_step && here > 0 && last_bytes > 0)
-      slope = std::clamp(std::log2(here / last_bytes) / std::log2(step / last_step), -2.0, -0.03);
-    last_bytes = here;
-    last_step = step;
-    const double octaves = std::log2(bytes / std::max(here, 1.0)) / slope;
-    step = std::clamp(step * std::exp2(std::clamp(octaves, -4.0, 4.0)), 1e-9, kLargest);
+    const double excess = std::log2(std::max(here, 1.0) / bytes);
+    if (excess > 0)
+      finer = at, finer_excess = excess;
+    else
+      coarser = at, coarser_excess = excess;
+    // A straight line between two that enclose it, or the middle where it would stay at one of them.
+    double next = finer_excess > 0 && coarser_excess < 0
+                      ? finer + (coarser - finer) * finer_excess / (finer_excess - coarser_excess)
+                      : at + std::clamp(2 * excess, -kFarthest, kFarthest);
+    const double margin = 0.1 * (coarser - finer);
+    next = std::clamp(next, finer + margin, coarser - margin);
+    if (coarser - finer < 1e-6) break;
+    at = next;
   }
   return best;
 }

@@ -18,6 +18,9 @@ struct QuantPoint {
   double weight_error = 0;  // relative, Frobenius
 };
 
+// What no decoded value may exceed: finite in the weight's own type and in float32.
+double largest_value(tensor::DType dtype);
+
 // The metric of a weight without calibration; its axis is the one with the longer columns of codes.
 tensor::Metric identity_metric(const WeightLayout& layout);
 

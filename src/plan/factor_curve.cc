@@ -42,7 +42,7 @@ Candidate candidate_of(const codec::FactorQuantiser::Point& point) {
 std::vector<Candidate> price_coded_factors(const codec::WeightData& weight, const tensor::SicPlan* sic,
                                            const Curve& rival, const FactorGrid& grid) {
   std::vector<Candidate> candidates;
-  if (!is_matrix(weight.layout)) return candidates;
+  if (!is_matrix(weight.layout) || !codec::has_coded_factors(weight)) return candidates;
   std::optional<tensor::SicPlan> own;
   if (sic == nullptr) own.emplace(codec::identity_metric(weight.layout));
   const codec::FactorQuantiser quantiser(weight, sic == nullptr ? *own : *sic, grid.max_rank.value_or(0));

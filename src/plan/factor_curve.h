@@ -18,7 +18,8 @@ struct FactorGrid {
 
 // From the step at which the first component appears down to where the candidates of `rival`, in ascending
 // bytes, are smaller at equal loss (of `loss` as price() has it before retention_loss), or the rank is as
-// large as pays. `sic` null: C = I. None for weights whose singular values would take too long.
+// large as pays. `sic` null: C = I. None for weights whose singular values would take too long, or that have
+// no coded factors.
 inline constexpr std::uint64_t kMaxFactorSide = 4096;  // the smaller one
 inline constexpr std::uint64_t kMaxFactorElements = std::uint64_t{1} << 24;
 std::vector<Candidate> price_coded_factors(const codec::WeightData& weight, const tensor::SicPlan* sic,

@@ -30,6 +30,7 @@ double between(double a, double b, double part) {
 
 Candidate between(const Candidate& a, const Candidate& b, double part) {
   Candidate middle = a;
+  middle.encoding.rank = std::max(a.encoding.rank, b.encoding.rank);
   middle.encoding.step = between(a.encoding.step, b.encoding.step, part);
   middle.bytes = a.bytes + static_cast<std::uint64_t>(part * static_cast<double>(b.bytes - a.bytes));
   middle.loss = between(a.loss, b.loss, part);

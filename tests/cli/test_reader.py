@@ -17,7 +17,8 @@ spec.loader.exec_module(tt_reader)
 MODELS = ["mnist_winml.onnx", "super_resolution.onnx", "ppocr_cls.onnx"]
 WAYS = {"budget": ["--target-ratio", "0.45"], "lossless": ["--lossless"],
         "svd": ["--method", "svd", "--target-ratio", "0.6"], "tt": ["--method", "tt", "--target-ratio", "0.6"],
-        "quant": ["--tensor", ".=quant,rate=2.5", "--target-ratio", "1"], "f16": ["--tensor", ".=f16", "--target-ratio", "1"], "raw": ["--tensor", ".=raw", "--target-ratio", "1"]}
+        "quant": ["--tensor", ".=quant,rate=2.5", "--target-ratio", "1"],
+        "factors": ["--tensor", ".=lowrank,step=0.3", "--target-ratio", "1"], "f16": ["--tensor", ".=f16", "--target-ratio", "1"], "raw": ["--tensor", ".=raw", "--target-ratio", "1"]}
 
 
 @pytest.fixture(params=[(model, way) for model in MODELS for way in WAYS], ids=lambda pair: f"{pair[0]}-{pair[1]}")
@@ -106,8 +107,9 @@ def test_reader_refuses_damage(compressed, tmp_path):
 @pytest.mark.parametrize("way", [["--lossless"], ["--tensor", ".=f16", "--target-ratio", "1"],
                                  ["--tensor", ".=quant,step=0.1", "--target-ratio", "1"],
                                  ["--tensor", ".=lowrank,rank=3,dtype=f32", "--target-ratio", "1"],
+                                 ["--tensor", ".=lowrank,step=0.5", "--target-ratio", "1"],
                                  ["--tensor", ".=tt,modes=8x65x16x33,ranks=2x5x3,dtype=f16", "--target-ratio", "1"]],
-                         ids=["lossless", "f16", "quant", "lowrank", "tt"])
+                         ids=["lossless", "f16", "quant", "lowrank", "factors", "tt"])
 def test_reader_knows_every_dtype_and_several_blocks(way, tt, tmp_path):
     """520 x 528 elements are more than one block of planes."""
     rng, header, data = np.random.default_rng(1), {}, b""

@@ -12,9 +12,10 @@ using codec::Format;
 TEST_CASE("canonical specs read back to themselves") {
   for (const char* spec :
        {"raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "quant,rate=3", "quant,rate=2.625",
-        "quant,step=0.05", "quant,step=1e-05", "quant", "lowrank,rank=32,dtype=f16",
-        "lowrank,rank=1,dtype=f32", "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16", "lowrank,dtype=f16",
-        "tt,dtype=f16", "tt,modes=12,dtype=f32"}) {
+        "quant,step=0.05", "quant,step=1e-05", "quant", "lowrank,rank=32,dtype=f16", "lowrank,step=0.2",
+        "lowrank,rank=7,step=0.2", "lowrank,rate=0.5", "lowrank,rank=1,dtype=f32",
+        "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16", "lowrank,dtype=f16", "tt,dtype=f16",
+        "tt,modes=12,dtype=f32"}) {
     CHECK(codec::spec_of(codec::parse_spec(spec)) == spec);
   }
 }
@@ -69,6 +70,8 @@ TEST_CASE("anything else is a usage error with a hint") {
                                "quant,step=0",
                                "quant,step=1001",
                                "quant,rate=3,step=0.1",
+                               "lowrank,step=0.1,dtype=f16",
+                               "lowrank,rate=1,step=0.1",
                                "quant,rank=3",
                                "blockquant"};
   for (const char* spec : wrong) {

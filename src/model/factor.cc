@@ -1,5 +1,7 @@
 #include "model/factor.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <set>
 
 #include "base/checked.h"

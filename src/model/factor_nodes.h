@@ -1,12 +1,15 @@
 // The two nodes that one becomes when its weight is factored.
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "model/factor.h"
+
+namespace onnx {
+class NodeProto;
+}
 
 namespace tt::model {
 
@@ -18,8 +21,8 @@ struct FactorNames {
 };
 
 struct FactorNodes {
-  std::string why;  // not empty: the node cannot be factored
-  onnx::NodeProto first, second;
+  std::string why;            // not empty: the node cannot be factored
+  base::Bytes first, second;  // NodeProto messages
   tensor::Shape left_shape, right_shape;
   bool left_transposed = false, right_transposed = false;
 };

@@ -1,5 +1,7 @@
 #include "model/factor_writer.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <set>
 
@@ -101,8 +103,8 @@ void FactorWriter::write_plan(const FactorPlan& plan) {
   write_factor({range.begin, range.begin + 1}, plan.left, plan.index, type);
   write_factor({range.begin + 1, range.begin + 2}, plan.right, plan.index + 1, type);
   Edit& nodes = replace({range.begin + 2, range.end});
-  nodes.text = field_before(onnx::GraphProto::kNodeFieldNumber, bytes_of(plan.nodes.first), 0);
-  append(nodes.text, field_before(onnx::GraphProto::kNodeFieldNumber, bytes_of(plan.nodes.second), 0));
+  nodes.text = field_before(onnx::GraphProto::kNodeFieldNumber, plan.nodes.first, 0);
+  append(nodes.text, field_before(onnx::GraphProto::kNodeFieldNumber, plan.nodes.second, 0));
   remove_tensor(plan.tensor);
 }
 

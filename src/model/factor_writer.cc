@@ -65,7 +65,8 @@ base::Bytes constant_start(const Factor& factor, std::int32_t data_type) {
 }  // namespace
 
 Skeleton FactorWriter::write() {
-  for (const FactorPlan& plan : plans_) write_plan(plan);
+  const std::vector<Range> defined = definitions();
+  for (const FactorPlan& plan : plans_) write_plan(plan, defined[plan.tensor]);
   write_tensors();
   remove_declarations();
   const std::uint64_t size = fix_lengths(state_.onnx.messages, state_.files[0].file.size(), edits_);
@@ -97,7 +98,7 @@ Range FactorWriter::node_range(std::uint32_t node) const {
 // Both factors and both nodes stand where the node stood: constants before their use, and the order of fields
 // of two kinds says nothing. A node's field has more than three bytes, so each part takes some of its range:
 // edits are sorted by where they begin.
-void FactorWriter::write_plan(const FactorPlan& plan) {
+void FactorWriter::write_plan(const FactorPlan& plan, const Range& definition) {
   const Range range = node_range(plan.node);
   const std::int32_t type = state_.onnx.tensors[plan.tensor].data_type;
   write_factor({range.begin, range.begin + 1}, plan.left, plan.index, type);
@@ -105,7 +106,7 @@ void FactorWriter::write_plan(const FactorPlan& plan) {
   Edit& nodes = replace({range.begin + 2, range.end});
   nodes.text = field_before(onnx::GraphProto::kNodeFieldNumber, plan.nodes.first, 0);
   append(nodes.text, field_before(onnx::GraphProto::kNodeFieldNumber, plan.nodes.second, 0));
-  remove_tensor(plan.tensor);
+  replace(definition);
 }
 
 // Before version 4 of the format an initializer has to be an input as well; a Constant need not.
@@ -129,16 +130,17 @@ void FactorWriter::write_factor(const Range& range, const Factor& factor, std::u
   edit.weight_size = factor.bytes;
 }
 
-void FactorWriter::remove_tensor(std::uint32_t tensor) {
+// The field of each tensor of the main graph: an initializer, or the node of a constant.
+std::vector<Range> FactorWriter::definitions() const {
   const Onnx& onnx = state_.onnx;
   const std::vector<std::uint32_t>& initializers = onnx.graphs[0].initializers;
-  const auto found = std::find(initializers.begin(), initializers.end(), tensor);
-  if (found != initializers.end()) {
-    replace(graph_.places().initializers[static_cast<std::size_t>(found - initializers.begin())].whole);
-    return;
-  }
+  std::vector<Range> defined(onnx.tensors.size());
+  if (plans_.empty()) return defined;
+  for (std::size_t i = 0; i < initializers.size(); ++i)
+    defined[initializers[i]] = graph_.places().initializers[i].whole;
   for (const std::uint32_t node : graph_.nodes())
-    if (onnx.nodes[node].tensor == tensor) replace(node_range(node));
+    if (onnx.nodes[node].tensor != kNone) defined[onnx.nodes[node].tensor] = node_range(node);
+  return defined;
 }
 
 void FactorWriter::write_tensors() {

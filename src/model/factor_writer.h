@@ -31,11 +31,11 @@ class FactorWriter {
   const std::vector<std::string>& dropped_inputs() const { return dropped_inputs_; }
 
  private:
-  void write_plan(const FactorPlan& plan);
+  void write_plan(const FactorPlan& plan, const Range& definition);
   void write_factor(const Range& range, const Factor& factor, std::uint32_t index, std::int32_t data_type);
   void write_tensors();
   void write_tensor(const TensorInfo& info, std::uint32_t weight);
-  void remove_tensor(std::uint32_t tensor);
+  std::vector<Range> definitions() const;
   void remove_declarations();
   Edit& replace(const Range& range);
   Range node_range(std::uint32_t node) const;

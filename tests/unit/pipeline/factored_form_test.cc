@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/temporary_folder.h"
 #include "codec/codec.h"
+#include "model/skeleton_writer.h"
 
 extern "C" void openblas_set_num_threads(int);
 
@@ -17,13 +18,18 @@ namespace {
 
 const bool one_thread = (openblas_set_num_threads(1), true);
 
-// The walking policy with its external data file as it is: matrices of rank 16, the rest as it is.
+// The walking policy with its external data file.
+model::Model walking_policy() {
+  return model::Model::open(TT_TEST_DATA "/unitree_velocity/policy.onnx");
+}
+
+// A model as a container that keeps its files: matrices of 128 rows and more with rank 16, the rest as it is.
 class Sample {
  public:
   using Change = std::function<void(model::Skeleton&, std::vector<container::EncodedWeight>&)>;
 
-  explicit Sample(const Change& change = {})
-      : policy(model::Model::open(TT_TEST_DATA "/unitree_velocity/policy.onnx")) {
+  explicit Sample(const Change& change = {}, model::Model model = walking_policy())
+      : policy(std::move(model)) {
     model::Skeleton skeleton = policy.exact_skeleton();
     std::vector<container::EncodedWeight> weights;
     for (const model::Weight& weight : policy.weights()) weights.push_back(encoded(weight));
@@ -54,7 +60,7 @@ class Sample {
     made.entry.name = weight.name;
     made.entry.role = weight.role;
     made.entry.layout = weight.layout;
-    made.entry.target_size = weight.place.length;
+    made.entry.target_size = weight.place.length;  // of varints more than the payload
     if (weight.layout.shape.size() == 2 && weight.layout.rows >= 128)
       made.entry.encoding = {.format = codec::Format::lowrank, .rank = 16, .dtype = tensor::DType::f32};
     made.cores =
@@ -115,6 +121,56 @@ TEST_CASE("a container of several files gives a model and one data file") {
   CHECK(factored >= 3);
   CHECK(form.report().factored == factored);
   CHECK(form.report().macs_factored < form.report().macs_dense);
+}
+
+std::string varint(std::uint64_t value) {
+  std::string text;
+  for (; value >= 0x80; value >>= 7) text.push_back(static_cast<char>(value | 0x80));
+  text.push_back(static_cast<char>(value));
+  return text;
+}
+std::string number(unsigned field, std::uint64_t value) {
+  return varint(field << 3) + varint(value);
+}
+std::string text(unsigned field, const std::string& body) {
+  return varint(field << 3 | 2) + varint(body.size()) + body;
+}
+std::string product(const char* x, const char* weight, const char* y) {
+  return text(1, text(1, x) + text(1, weight) + text(2, y) + text(4, "MatMul"));
+}
+
+// W a float32 matrix, V one of float16 as varints; never run, so the shapes need not fit.
+model::Model model_with_varints() {
+  std::vector<float> first(128 * 128), second(128 * 40);
+  for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<float>(i * 7919 % 1000) / 1000;
+  for (std::size_t i = 0; i < second.size(); ++i) second[i] = static_cast<float>(i * 104729 % 100) / 64;
+  base::Bytes raw(4 * first.size()), half(2 * second.size());
+  tensor::from_float(tensor::DType::f32, first, raw);
+  tensor::from_float(tensor::DType::f16, second, half);
+  const std::string w = number(1, 128) + number(1, 128) + number(2, 1) + text(8, "w") +
+                        text(9, std::string(base::text_of(raw)));
+  const std::string v = number(1, 40) + number(1, 128) + number(2, 10) + text(8, "v") +
+                        text(5, std::string(base::text_of(model::to_varint16(half))));
+  const std::string graph = product("x", "w", "p") + product("v", "p", "y") + text(2, "g") + text(5, w) +
+                            text(5, v) + text(11, text(1, "x")) + text(12, text(1, "y"));
+  const std::string file = number(1, 8) + text(7, graph) + text(8, number(2, 17));
+  return model::Model::open(base::InputFile::from_bytes({file.begin(), file.end()}, "varints"), "/nowhere");
+}
+
+TEST_CASE("a dense weight that is stored as varints") {
+  const Sample sample({}, model_with_varints());
+  const FactoredForm form(*sample.stored, sample.path("out.onnx"), false, 1);
+  REQUIRE(form.report().weights.size() == 1);
+  CHECK(form.report().weights[0].why == "");
+  std::vector<base::OutputFile> outs;
+  outs.push_back(base::OutputFile::create(sample.path("out.onnx")));
+  base::Progress quiet;
+  form.write(outs, 1, quiet);
+  outs[0].commit();
+  const model::Model made = model::Model::open(sample.path("out.onnx"));
+  REQUIRE(made.weights().size() == 3);
+  CHECK(values(made, "w_left").size() == 128 * 16);
+  CHECK(values(made, "v") == values(sample.policy, "v"));
 }
 
 TEST_CASE("a stored matrix view that is not the layer's") {

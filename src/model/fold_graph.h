@@ -52,6 +52,7 @@ class FoldGraph {
 
   const Onnx& onnx() const { return onnx_; }
   std::uint64_t opset() const { return places_.opset; }
+  const FoldPlaces& places() const { return places_; }
   // False where nothing may be folded at all.
   bool is_foldable() const;
 

@@ -1,5 +1,6 @@
 #include "codec/factors.h"
 
+#include "codec/coded_factors.h"
 #include "codec/codecs.h"
 #include "codec/core_rounding.h"
 #include "tensor/product.h"
@@ -21,6 +22,7 @@ tensor::LowRank lowrank_factors(const WeightLayout& layout, const Encoding& enco
                                 const CoreReader& cores) {
   const std::vector<CoreLayout> layouts = lowrank_codec().core_layouts(layout, encoding);
   check_cores(layouts, cores);
+  if (knows_metric(encoding)) return read_coded_factors(layout, cores);
   return {layout.rows, layout.cols, encoding.rank, read_core(layouts[0], cores, 0),
           read_core(layouts[1], cores, 1)};
 }
@@ -45,8 +47,8 @@ bool stores_factors(Format format) {
 }
 
 std::optional<std::uint64_t> factor_rank(const WeightLayout& layout, const Encoding& encoding,
-                                         const CoreReader&) {
-  if (encoding.format == Format::lowrank) return encoding.rank;
+                                         const CoreReader& cores) {
+  if (encoding.format == Format::lowrank) return lowrank_codec().settled(encoding, cores).rank;
   if (encoding.format != Format::tt) return std::nullopt;
   const std::size_t boundary = row_boundary(layout, encoding);
   if (boundary == 0) return std::nullopt;

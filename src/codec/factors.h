@@ -1,7 +1,7 @@
 // The two factors behind a stored weight, for models that keep them apart: W = left * right of its matrix
 // view, left rows x rank, right rank x cols.
 //
-//   lowrank: its two cores.
+//   lowrank: its two cores, coded or not.
 //   tt: the cores left and right of the first boundary where the modes multiply to `rows`, contracted by
 //   tensor::contract_at. No such boundary: no factors.
 //   Other formats have none.
@@ -21,7 +21,7 @@ namespace tt::codec {
 // True for the formats above: a weight of one of them may still have no factors.
 bool stores_factors(Format format);
 
-// The rank of factors_of(), without reading the cores; nothing where there are no factors. `encoding` was
+// The rank of factors_of(), without reading whole cores; nothing where there are no factors. `encoding` was
 // checked.
 std::optional<std::uint64_t> factor_rank(const WeightLayout& layout, const Encoding& encoding,
                                          const CoreReader& cores);

@@ -131,9 +131,10 @@ def only(report):
     return weight
 
 
+@pytest.mark.parametrize("cores", ["", ",step=0.05"], ids=["plain", "coded"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_layer(forms, tmp_path, name):
-    dense, factored, report = forms(LAYERS[name]().save(tmp_path / "model.onnx"), "--tensor", RANK)
+def test_layer(forms, tmp_path, name, cores):
+    dense, factored, report = forms(LAYERS[name]().save(tmp_path / "model.onnx"), "--tensor", RANK + cores)
     weight = only(report)
     assert weight["factored"] and weight["rank"] == 3 and weight["why"] is None, weight
     assert weight["bytes"]["factored"] < weight["bytes"]["dense"]
@@ -154,9 +155,9 @@ def test_layer(forms, tmp_path, name):
     lambda: Graph([4, 7], dtype=np.float16, integers=True).node("Gather", (70, 24), side=1),
     lambda: conv(IMAGE, (24, 8, 3, 3), dtype=np.float16),
 ], ids=["product", "gemm", "table", "convolution"])
-@pytest.mark.parametrize("cores", ["f16", "f32"])
+@pytest.mark.parametrize("cores", ["dtype=f16", "dtype=f32", "step=0.05"])
 def test_half_precision(forms, tmp_path, graph, cores):
-    dense, factored, report = forms(graph().save(tmp_path / "model.onnx"), "--tensor", f"{RANK},dtype={cores}")
+    dense, factored, report = forms(graph().save(tmp_path / "model.onnx"), "--tensor", f"{RANK},{cores}")
     assert only(report)["factored"]
     kinds = {t.name: t.data_type for t in onnx.load(factored).graph.initializer}
     assert kinds["w0_left"] == kinds["w0_right"] == TensorProto.FLOAT16

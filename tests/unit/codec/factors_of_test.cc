@@ -68,6 +68,14 @@ TEST_CASE("low rank factors are the cores") {
   CHECK(difference(half, {.format = Format::lowrank, .rank = 7, .dtype = DType::f32}, 7) < 5e-4);
 }
 
+TEST_CASE("coded factors know their rank") {
+  const codec::WeightData weight = sample_weight(DType::f32, {40, 60}, 0);
+  CHECK(difference(weight, {.format = Format::lowrank, .rank = 7, .step = 0.1}, 7) < 1e-6);
+  const codec::WeightData zeros = sample_weight(DType::f32, {40, 60}, 5);
+  CHECK(codec::factor_rank(zeros.layout, {.format = Format::lowrank, .step = 0.1},
+                           codec::MemoryCores(encode(zeros, {.format = Format::lowrank, .step = 0.1}))) == 0);
+}
+
 TEST_CASE("a train is cut where its modes multiply to the rows") {
   const codec::WeightData wide = sample_weight(DType::f32, {6, 96}, 0);  // the decoder cuts at 24 x 24
   Encoding train{.format = Format::tt, .modes = {2, 3, 4, 24}, .ranks = {2, 4, 5}, .dtype = DType::f32};

@@ -12,7 +12,8 @@
 namespace tt::codec {
 namespace {
 
-constexpr double kLeastError = 0.005;     // of the output: below it codes of the weight itself are smaller
+constexpr double kLeastError = 0.005;  // of the output: below it codes of the weight itself are smaller
+constexpr double kInputsFiner = 2, kUnseenFiner = 4;
 constexpr double kRidge = 1e-4;           // weak components may round to the same few entries
 constexpr std::uint64_t kMeasured = 256;  // outputs that errors are measured on
 
@@ -144,20 +145,34 @@ std::vector<float> FactorQuantiser::solve_inputs(const std::vector<float>& direc
                              kRidge);
 }
 
-FactorQuantiser::Factors FactorQuantiser::factors(double step) const {
-  const double s = unit_ * step;
+// Which components are strong enough to be kept is decided at s, they are coded with finer steps.
+tensor::SicCodes FactorQuantiser::directions(double s) const {
   tensor::Metric strengths;
   strengths.kind = tensor::Metric::Kind::diagonal;
   strengths.axis = 0;
   strengths.size = sigma_.size();
   for (const double sigma : sigma_) strengths.values.push_back(sigma * sigma);
   const tensor::SicPlan components(strengths, 0);
+  const tensor::SicWeight ready(components, {directions_, sigma_.size(), outputs_});
+  tensor::SicCodes codes = ready.round(s);
+  if (plan_.uniform()) {
+    const std::vector<std::uint32_t> kept = std::move(codes.step_codes);
+    codes = ready.round(s / kUnseenFiner);
+    for (std::size_t k = 0; k < kept.size(); ++k)
+      if (kept[k] == 0) codes.step_codes[k] = 0;
+  }
+  drop_zero_inputs(codes);
+  return codes;
+}
+
+FactorQuantiser::Factors FactorQuantiser::factors(double step) const {
+  const double s = unit_ * step;
   Factors found;
-  found.directions = tensor::SicWeight(components, {directions_, sigma_.size(), outputs_}).round(s);
-  drop_zero_inputs(found.directions);
+  found.directions = directions(s);
+  const double finer = plan_.uniform() ? kUnseenFiner : kInputsFiner;
   const std::vector<float> rows = solve_inputs(values_of(found.directions), found.rank());
   found.inputs =
-      tensor::SicWeight(plan_, Oriented(rows, found.rank(), inputs_, plan_.axis()).view()).round(s);
+      tensor::SicWeight(plan_, Oriented(rows, found.rank(), inputs_, plan_.axis()).view()).round(s / finer);
   return found;
 }
 

@@ -9,15 +9,13 @@
 #include "codec/codecs.h"
 #include "codec/cursor.h"
 #include "codec/quant.h"
+#include "codec/row_writer.h"
 #include "tensor/vector_clones.h"
 
 namespace tt::codec {
 namespace {
 
 enum class StepKind : std::uint8_t { one = 0, column = 1, row = 2 };
-
-// What is held in memory a column or a row: decoding needs them whole.
-constexpr std::uint64_t kMaxSide = std::uint64_t{1} << 24;
 
 TT_VECTOR_CLONES void scale_codes(const std::int32_t* codes, const float* steps, float* out,
                                   std::size_t count) {
@@ -57,40 +55,6 @@ Steps read_head(ByteCursor& cursor, const WeightLayout& layout) {
   if (steps.kind == StepKind::row) steps.steps = read_steps(cursor, steps.scale, layout.rows);
   return steps;
 }
-
-// Rows of values in, pieces of payload out.
-class RowWriter {
- public:
-  RowWriter(const WeightLayout& layout, const PayloadSink& sink)
-      : layout_(layout),
-        sink_(sink),
-        most_(std::max<std::uint64_t>(1, kPieceBytes / std::max<std::uint64_t>(1, layout.cols * 8))) {
-    values_.reserve(most_ * layout.cols);
-  }
-  // The next row, to be filled; zeros.
-  std::span<float> row() {
-    if (values_.size() == most_ * layout_.cols) flush();
-    values_.resize(values_.size() + layout_.cols);
-    ++rows_;
-    return std::span(values_).last(layout_.cols);
-  }
-  std::uint64_t rows() const { return rows_; }
-  void flush() {
-    if (values_.empty()) return;
-    piece_.resize(values_.size() * tensor::element_size(layout_.dtype));
-    tensor::from_float(layout_.dtype, values_, piece_);
-    sink_(offset_, piece_);
-    offset_ += piece_.size();
-    values_.clear();
-  }
-
- private:
-  const WeightLayout& layout_;
-  const PayloadSink& sink_;
-  std::uint64_t most_, rows_ = 0, offset_ = 0;
-  std::vector<float> values_;
-  base::Bytes piece_;
-};
 
 class Dequantiser {
  public:

@@ -9,18 +9,6 @@
 namespace tt::codec {
 namespace {
 
-// No decoded value may overflow in the weight's own type.
-double largest_value(tensor::DType dtype) {
-  switch (dtype) {
-    case tensor::DType::f16:
-      return 65504;
-    case tensor::DType::bf16:
-      return 0x1.fep127;
-    default:
-      return std::numeric_limits<float>::max();
-  }
-}
-
 // The codes as they are coded: a matrix in the orientation of the weight, without the rows or columns of
 // which all codes are zero.
 class CodedMatrix {
@@ -80,6 +68,17 @@ base::Bytes head(const tensor::SicCodes& from, unsigned axis) {
 }
 
 }  // namespace
+
+double largest_value(tensor::DType dtype) {
+  switch (dtype) {
+    case tensor::DType::f16:
+      return 65504;
+    case tensor::DType::bf16:
+      return 0x1.fep127;
+    default:
+      return std::numeric_limits<float>::max();
+  }
+}
 
 tensor::Metric identity_metric(const WeightLayout& layout) {
   tensor::Metric metric;

@@ -21,6 +21,9 @@ struct QuantPoint {
 // The metric of a weight without calibration; its axis is the one with the longer columns of codes.
 tensor::Metric identity_metric(const WeightLayout& layout);
 
+// No decoded value may overflow in the weight's own type.
+double largest_value(tensor::DType dtype);
+
 // Large matrices are coded in bands of rows, so that what the coder needs in memory stays below some 50 MB.
 inline constexpr std::uint64_t kBandCodes = std::uint64_t{1} << 21;
 inline std::uint64_t band_rows(std::uint64_t cols) {

@@ -44,6 +44,7 @@ class GroupQuantiser {
   // its diagonal weighs outputs (how often each row of a table is looked up), which changes errors and no
   // code. Errors: bad_data if a side is not the plan's size or a value is not finite.
   GroupQuantiser(const SicPlan& plan, const MatrixView& weight, unsigned axis);
+  GroupQuantiser(const GroupQuantiser&) = delete;
   GroupCodes round(unsigned bits, std::uint64_t group) const;
 
  private:

@@ -29,6 +29,11 @@ Json encoding_json(const codec::Encoding& encoding) {
       if (encoding.rate != 0) object.emplace_back("rate", Json(encoding.rate));
       if (encoding.step != 0) object.emplace_back("step", Json(encoding.step));
       break;
+    case codec::Format::blockquant:
+      object.emplace_back("bits", Json(std::uint64_t{encoding.bits}));
+      object.emplace_back("group", Json(encoding.group));
+      object.emplace_back("axis", Json(std::uint64_t{encoding.axis}));
+      break;
     case codec::Format::tt:
       object.emplace_back("modes", Json::of(encoding.modes));
       object.emplace_back("ranks", Json::of(encoding.ranks));

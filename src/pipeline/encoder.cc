@@ -7,6 +7,13 @@
 #include "base/text.h"
 
 namespace tt::pipeline {
+namespace {
+
+bool uses_metric(codec::Format format) {
+  return format == codec::Format::quant || format == codec::Format::blockquant;
+}
+
+}  // namespace
 
 container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Candidate& candidate) const {
   const model::Weight& weight = model_.weights()[index];
@@ -14,7 +21,7 @@ container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Cand
   const codec::Codec& codec = codec::codec_for(candidate.encoding.format);
   container::EncodedWeight encoded;
   const std::shared_ptr<const tensor::SicPlan> sic =
-      candidate.encoding.format == codec::Format::quant ? metrics_.sic(index) : nullptr;
+      uses_metric(candidate.encoding.format) ? metrics_.sic(index) : nullptr;
   codec::EncodeOptions options = how_;
   options.sic = sic.get();
   options.warn = [&encoded](const std::string& warning) { encoded.warnings.push_back(warning); };

@@ -27,7 +27,7 @@ DecompressOptions make_options(const Invocation& invocation) {
   DecompressOptions options;
   options.input = only_argument(invocation, "FILE.tt");
   options.output = arguments.text("output");
-  options.form = choice(arguments, "form", "dense", {"dense"});
+  options.form = choice(arguments, "form", "dense", {"dense", "factored"});
   options.dtype = choice(arguments, "dtype", "original", {"original", "f32", "f16"});
   if (const std::string* layers = arguments.value("layers"))
     options.layers = OptionValue{kName, "layers", *layers}.pattern();
@@ -50,7 +50,7 @@ void run(const Invocation& invocation) {
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::DecompressReport report = pipeline::decompress(options, progress);
   if (invocation.common.json) return print(decompress_json(report).dump(2) + "\n");
-  if (!invocation.common.quiet) talk(decompress_text(report));
+  if (!invocation.common.quiet) talk(decompress_text(report, invocation.common.verbose));
 }
 
 }  // namespace
@@ -62,17 +62,22 @@ Command decompress_command() {
   command.synopsis = {"decompress [OPTIONS] FILE.tt -o OUT"};
   command.description =
       "Writes the model that FILE.tt holds, with every weight dense, in the format that it came in. A file\n"
-      "made by compress --lossless gives the original files byte for byte. Weights stream from file to\n"
-      "file: memory does not grow with the model. PATTERN is RE2 or role:NAME, as in tt compress.";
+      "made by compress --lossless gives the original files byte for byte. With --form factored, a weight\n"
+      "that is stored as lowrank or tt becomes two layers wherever that is less work than one. Weights\n"
+      "stream from file to file: memory does not grow with the model. PATTERN is RE2 or role:NAME, as in\n"
+      "tt compress.";
   command.options = {
       {.name = "output", .letter = 'o', .value = "FILE", .help = "the model to write, - for standard output"},
-      {.name = "form", .value = "FORM", .help = "dense: every weight as one ordinary tensor"},
+      {.name = "form",
+       .value = "FORM",
+       .help = "dense: every weight one tensor; factored: two layers where that is less work"},
       {.name = "dtype", .value = "TYPE", .help = "original, f32 or f16: of the weights that --layers writes"},
       {.name = "layers", .value = "PATTERN", .help = "only the weights that match, as a safetensors file"},
       {.name = "external-data", .help = "put the weights into an external data file beside OUT"},
       {.name = "overwrite", .help = "external data files that exist already may be replaced"},
   };
   command.examples = {"tt decompress model.tt -o model.onnx",
+                      "tt decompress model.tt -o small.onnx --form factored",
                       "tt decompress model.tt -o attention.safetensors --layers role:attention"};
   command.run = run;
   return command;

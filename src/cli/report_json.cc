@@ -156,6 +156,36 @@ Json folded_json(const model::FoldReport& folded) {
                          {"left", Json(std::move(left))}});
 }
 
+Json pair_json(std::uint64_t dense, std::uint64_t factored) {
+  return Json(JsonObject{{"dense", Json(dense)}, {"factored", Json(factored)}});
+}
+
+Json factored_weight_json(const pipeline::FactoredWeight& weight) {
+  return Json(
+      JsonObject{{"name", Json(weight.name)},
+                 {"encoding", encoding_json(weight.encoding)},
+                 {"factored", Json(weight.factored)},
+                 {"why", weight.factored ? Json() : Json(weight.why)},
+                 {"node", weight.node.empty() ? Json() : Json(weight.node)},
+                 {"op", weight.op.empty() ? Json() : Json(weight.op)},
+                 {"rank", weight.rank == 0 ? Json() : Json(weight.rank)},
+                 {"macs", weight.factored ? pair_json(weight.macs_dense, weight.macs_factored) : Json()},
+                 {"bytes", weight.factored ? pair_json(weight.bytes_dense, weight.bytes_factored) : Json()}});
+}
+
+Json factored_json(const pipeline::DecompressReport& report) {
+  if (report.form != "factored") return Json();
+  const pipeline::FactoredReport& factored = report.factored;
+  JsonArray weights;
+  for (const pipeline::FactoredWeight& weight : factored.weights)
+    weights.push_back(factored_weight_json(weight));
+  return Json(JsonObject{{"count", Json(factored.factored)},
+                         {"macs", pair_json(factored.macs_dense, factored.macs_factored)},
+                         {"bytes", pair_json(factored.bytes_dense, factored.bytes_factored)},
+                         {"weights", Json(std::move(weights))},
+                         {"dropped_inputs", texts_json(factored.dropped_inputs)}});
+}
+
 }  // namespace
 
 Json compress_json(const pipeline::CompressReport& report) {
@@ -182,6 +212,8 @@ Json decompress_json(const pipeline::DecompressReport& report) {
                  {"output", file_json(report.output, report.bytes_out, report.output_sha256)},
                  {"files", texts_json(report.files)},
                  {"exact", Json(report.exact)},
+                 {"form", Json(report.form)},
+                 {"factored", factored_json(report)},
                  {"seconds", Json(report.seconds)},
                  {"peak_rss_bytes", Json(report.peak_rss_bytes)}});
 }

@@ -12,7 +12,8 @@ namespace tt::cli {
 
 // `verbose` lists every weight.
 std::string compress_text(const pipeline::CompressReport& report, bool verbose);
-std::string decompress_text(const pipeline::DecompressReport& report);
+// `verbose` lists every weight that is stored as factors.
+std::string decompress_text(const pipeline::DecompressReport& report, bool verbose);
 // `verbose` adds the parts of the file, the original's files and the options.
 std::string inspect_text(const pipeline::InspectReport& report, bool verbose);
 

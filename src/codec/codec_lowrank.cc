@@ -1,7 +1,6 @@
 // `lowrank`: two typed cores, left (rows x rank) and right (rank x cols); the weight is their product in the
 // decoder's fixed order.
 #include <algorithm>
-#include <cmath>
 
 #include "codec/codecs.h"
 #include "codec/core_rounding.h"
@@ -11,28 +10,6 @@
 
 namespace tt::codec {
 namespace {
-
-// Makes the largest entries of column k of left and row k of right alike, by a power of two: halves neither
-// overflow nor underflow as long as one side could take what the other has to spare.
-void balance(tensor::LowRank& factors) {
-  for (std::uint64_t k = 0; k < factors.rank; ++k) {
-    float left = 0, right = 0;
-    for (std::uint64_t i = 0; i < factors.rows; ++i)
-      left = std::max(left, std::abs(factors.left[i * factors.rank + k]));
-    for (std::uint64_t j = 0; j < factors.cols; ++j)
-      right = std::max(right, std::abs(factors.right[k * factors.cols + j]));
-    if (left == 0 || right == 0) continue;
-    const int shift = (std::ilogb(right) - std::ilogb(left)) / 2;
-    for (std::uint64_t i = 0; i < factors.rows; ++i) {
-      float& value = factors.left[i * factors.rank + k];
-      value = std::ldexp(value, shift);
-    }
-    for (std::uint64_t j = 0; j < factors.cols; ++j) {
-      float& value = factors.right[k * factors.cols + j];
-      value = std::ldexp(value, -shift);
-    }
-  }
-}
 
 // Rounds both factors to halves. The right one is first solved anew for the rounded left one: that costs no
 // byte and takes back most of what rounding the left one lost.

@@ -34,4 +34,24 @@ Core make_core(const CoreLayout& layout, std::span<const float> values) {
   return core;
 }
 
+void balance(tensor::LowRank& factors) {
+  for (std::uint64_t k = 0; k < factors.rank; ++k) {
+    float left = 0, right = 0;
+    for (std::uint64_t i = 0; i < factors.rows; ++i)
+      left = std::max(left, std::abs(factors.left[i * factors.rank + k]));
+    for (std::uint64_t j = 0; j < factors.cols; ++j)
+      right = std::max(right, std::abs(factors.right[k * factors.cols + j]));
+    if (left == 0 || right == 0 || !std::isfinite(left) || !std::isfinite(right)) continue;
+    const int shift = (std::ilogb(right) - std::ilogb(left)) / 2;
+    for (std::uint64_t i = 0; i < factors.rows; ++i) {
+      float& value = factors.left[i * factors.rank + k];
+      value = std::ldexp(value, shift);
+    }
+    for (std::uint64_t j = 0; j < factors.cols; ++j) {
+      float& value = factors.right[k * factors.cols + j];
+      value = std::ldexp(value, -shift);
+    }
+  }
+}
+
 }  // namespace tt::codec

@@ -16,4 +16,9 @@ bool fits_half(std::span<const float> values);
 std::vector<float> rounded_core(std::span<const float> values, tensor::DType dtype);
 Core make_core(const CoreLayout& layout, std::span<const float> values);
 
+// Makes the largest entries of column k of left and row k of right alike, by a power of two: halves neither
+// overflow nor underflow as long as one side could take what the other has to spare. Rows and columns that
+// are zero or not finite stay.
+void balance(tensor::LowRank& factors);
+
 }  // namespace tt::codec

@@ -55,6 +55,7 @@ class FoldGraph {
   std::uint64_t ir_version() const { return places_.ir_version; }
   // Declared as an input of the main graph, be it with a default value.
   bool is_input(NameId name) const { return wires_[name].is_input; }
+  const FoldPlaces& places() const { return places_; }
   // False where nothing may be folded at all.
   bool is_foldable() const;
 
@@ -138,5 +139,9 @@ class FoldGraph {
   std::map<std::uint32_t, std::shared_ptr<const onnx::NodeProto>> protos_;  // by node, where it changed
   std::uint64_t new_bytes_ = 0;
 };
+
+// By tensor: the name of a constant of the main graph (an initializer's own, or what its Constant node
+// gives), else 0.
+std::vector<NameId> constant_names(const Onnx& onnx);
 
 }  // namespace tt::model

@@ -150,7 +150,7 @@ Skeleton Model::external_skeleton(const std::string& location) const {
                 "external data in " + base::quoted(location) + " is not possible for this model",
                 "it needs an ONNX model with inline weights and a plain file name");
   }
-  return cut_external(state_->onnx, state_->files, state_->weights, state_->of_tensor, location);
+  return cut_external(state_->onnx, state_->files, state_->of_tensor, location);
 }
 
 }  // namespace tt::model

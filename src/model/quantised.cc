@@ -77,10 +77,10 @@ QuantisedUse use_by(const FoldGraph& graph, std::uint32_t node, std::uint32_t in
   return no_use("no quantised operator does what its node does");
 }
 
-QuantisedUse use_of(FoldGraph& graph, const Onnx& onnx, std::uint32_t tensor, const Weight& weight) {
+QuantisedUse use_of(FoldGraph& graph, NameId name, std::uint32_t tensor, const Weight& weight) {
   if (weight.layout.dtype != tensor::DType::f32) return no_use("it is not float32");
   if (weight.layout.elements() == 0) return no_use("it is empty");
-  const FoldConstant* const constant = graph.constant(onnx.tensors[tensor].name);
+  const FoldConstant* const constant = graph.constant(name);
   if (constant == nullptr || constant->tensor != tensor || constant->locked)
     return no_use("it is not a constant of the main graph alone");
   if (graph.is_input(constant->name) && graph.ir_version() >= kFirstFreeInitializers)
@@ -100,10 +100,11 @@ std::vector<QuantisedUse> quantised_uses(const Model& model) {
   if (state.format != FileFormat::onnx) return uses;
   const FoldOptions options;
   FoldGraph graph(model, options);
+  const std::vector<NameId> names = constant_names(state.onnx);
   if (!graph.is_foldable()) return std::vector(uses.size(), no_use("its graph cannot be rewritten"));
   for (std::uint32_t t = 0; t < state.of_tensor.size(); ++t)
     if (const std::uint32_t w = state.of_tensor[t]; w != kNone)
-      uses[w] = use_of(graph, state.onnx, t, state.weights[w]);
+      uses[w] = use_of(graph, names[t], t, state.weights[w]);
   return uses;
 }
 

@@ -20,7 +20,7 @@ Skeleton cut_inline(const Onnx& onnx, const std::vector<SourceFile>& files,
                     std::vector<Edit> edits = {});
 
 // Moves the payloads of inline initializers to a second file.
-Skeleton cut_external(const Onnx& onnx, const std::vector<SourceFile>& files, const std::vector<Weight>& weights,
+Skeleton cut_external(const Onnx& onnx, const std::vector<SourceFile>& files,
                       const std::vector<std::uint32_t>& of_tensor, const std::string& location);
 
 }  // namespace tt::model

@@ -71,6 +71,18 @@ void decompress_external(const container::Container& container, const Decompress
   publish(outs, options, report);
 }
 
+// False if nothing was to be factored: the dense form is the result.
+bool decompress_factored(const container::Container& container, const DecompressOptions& options,
+                         unsigned threads, base::Progress& progress, DecompressReport& report) {
+  const FactoredForm form(container, options.output, options.external, threads);
+  report.factored = form.report();
+  if (report.factored.factored == 0) return false;
+  std::vector<base::OutputFile> outs = open_outputs(output_paths(form.files(), options.output));
+  form.write(outs, threads, progress);
+  publish(outs, options, report);
+  return true;
+}
+
 void decompress_layers(const container::Container& container, const DecompressOptions& options,
                        unsigned threads, base::Progress& progress, DecompressReport& report) {
   const std::vector<std::size_t> weights = matching_weights(container, options.layers);
@@ -82,9 +94,23 @@ void decompress_layers(const container::Container& container, const DecompressOp
   out.commit();
 }
 
+void decompress_to_form(const container::Container& container, const DecompressOptions& options,
+                        unsigned threads, base::Progress& progress, DecompressReport& report) {
+  if (!options.layers.empty()) return decompress_layers(container, options, threads, progress, report);
+  if (options.form == "factored" && decompress_factored(container, options, threads, progress, report))
+    return;
+  if (options.external && container.manifest().files.size() == 1)
+    return decompress_external(container, options, threads, progress, report);
+  decompress_model(container, options, threads, progress, report);
+}
+
 void check_options(const DecompressOptions& options) {
-  if (options.form != "dense")
-    throw Error(ErrorKind::usage, "unknown form " + base::quoted(options.form), "use --form dense");
+  if (options.form != "dense" && options.form != "factored")
+    throw Error(ErrorKind::usage, "unknown form " + base::quoted(options.form),
+                "use --form dense or --form factored");
+  if (options.form != "dense" && !options.layers.empty())
+    throw Error(ErrorKind::usage, "--layers gives dense weights, --form " + options.form + " a whole model",
+                "leave one of them out");
   if (options.external && (options.output == "-" || !options.layers.empty()))
     throw Error(ErrorKind::usage, "--external-data needs an output file and a whole model",
                 "name an output file, and no --layers");
@@ -105,15 +131,10 @@ DecompressReport decompress(const DecompressOptions& options, base::Progress& pr
   DecompressReport report;
   report.input = options.input;
   report.output = options.output;
+  report.form = options.form;
   report.bytes_in = file.size();
   const container::Container container = container::Container::open(std::move(file));
-  const unsigned threads = base::worker_count(options.threads);
-  if (!options.layers.empty())
-    decompress_layers(container, options, threads, progress, report);
-  else if (options.external && container.manifest().files.size() == 1)
-    decompress_external(container, options, threads, progress, report);
-  else
-    decompress_model(container, options, threads, progress, report);
+  decompress_to_form(container, options, base::worker_count(options.threads), progress, report);
 
   report.peak_rss_bytes = base::peak_rss_bytes();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

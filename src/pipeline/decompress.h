@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "pipeline/factored_form.h"
 #include "pipeline/report.h"
 
 namespace tt::pipeline {
 
 struct DecompressOptions {
-  std::string input, output;  // paths; "-" for the standard streams
-  std::string form = "dense";
+  std::string input, output;       // paths; "-" for the standard streams
+  std::string form = "dense";      // or factored
   std::string dtype = "original";  // original, f32, f16: of the safetensors that --layers writes
   std::string layers;              // PATTERN: only these weights, as safetensors; empty = the whole model
   unsigned threads = 0;
@@ -26,13 +27,15 @@ struct DecompressReport {
   std::vector<std::string> files;             // paths written
   bool exact = false;                         // the input of compress, byte for byte (checked by hash)
   std::string output_sha256;                  // of the model file
+  std::string form = "dense";
+  FactoredReport factored;  // of form factored
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;
 };
 
 // Weights stream from file to file: memory does not grow with the model. Errors: those of container and
-// codec; corrupt if an exact file does not have the hash of the original; cannot_create if an external data
-// file exists with other content.
+// codec; usage for form factored of a safetensors file; corrupt if an exact file does not have the hash of
+// the original; cannot_create if an external data file exists with other content.
 DecompressReport decompress(const DecompressOptions& options, base::Progress& progress);
 
 }  // namespace tt::pipeline

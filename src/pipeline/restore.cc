@@ -28,17 +28,6 @@ void write_varints(const container::Container& container, std::size_t index, con
   out.write(target.offset, varints);
 }
 
-void write_weight(const container::Container& container, std::size_t index,
-                  const std::vector<model::Target>& targets, std::vector<base::OutputFile>& outs) {
-  decode_weight(container, index, [&](std::uint64_t offset, base::ByteView piece) {
-    for (const model::Target& target : targets)
-      if (target.form == model::PayloadForm::flat) outs[target.file].write(target.offset + offset, piece);
-  });
-  for (const model::Target& target : targets)
-    if (target.form == model::PayloadForm::varint16)
-      write_varints(container, index, target, outs[target.file]);
-}
-
 // Literals arrive in order of their source offset; each run may span several pieces of the stream.
 class LiteralWriter {
  public:
@@ -65,6 +54,19 @@ class LiteralWriter {
   std::uint64_t position_ = 0;
 };
 
+}  // namespace
+
+void write_weight(const container::Container& container, std::size_t index,
+                  const std::vector<model::Target>& targets, std::vector<base::OutputFile>& outs) {
+  decode_weight(container, index, [&](std::uint64_t offset, base::ByteView piece) {
+    for (const model::Target& target : targets)
+      if (target.form == model::PayloadForm::flat) outs[target.file].write(target.offset + offset, piece);
+  });
+  for (const model::Target& target : targets)
+    if (target.form == model::PayloadForm::varint16)
+      write_varints(container, index, target, outs[target.file]);
+}
+
 void allocate_all(const model::Placement& placement, std::vector<base::OutputFile>& outs) {
   for (std::size_t i = 0; i < outs.size(); ++i) outs[i].allocate(placement.file_sizes[i]);
 }
@@ -81,7 +83,17 @@ void copy_range(const base::InputFile& from, const model::Place& place, const mo
   }
 }
 
-}  // namespace
+void write_literals(const container::Container& container, const model::Placement& placement,
+                    std::vector<base::OutputFile>& outs) {
+  container.check_skeleton();
+  LiteralWriter literals(placement.literals, outs);
+  container.read_literals([&](base::ByteView piece) { literals(piece); });
+}
+
+void write_literals(const model::Skeleton& skeleton, const model::Placement& placement,
+                    std::vector<base::OutputFile>& outs) {
+  LiteralWriter(placement.literals, outs)(skeleton.literals);
+}
 
 void split_model(const model::Model& model, const model::Skeleton& skeleton,
                  std::vector<base::OutputFile>& outs) {
@@ -89,7 +101,7 @@ void split_model(const model::Model& model, const model::Skeleton& skeleton,
   for (const model::Weight& weight : model.weights()) sizes.push_back(weight.place.length);
   const model::Placement placement = model::place_pieces(skeleton.files, skeleton.literals.size(), sizes);
   allocate_all(placement, outs);
-  LiteralWriter(placement.literals, outs)(skeleton.literals);
+  write_literals(skeleton, placement, outs);
   for (std::size_t i = 0; i < model.weights().size(); ++i)
     for (const model::Target& target : placement.weights[i])
       copy_range(model.files()[0].file, model.weights()[i].place, target, outs[target.file]);
@@ -126,10 +138,8 @@ void decode_weight(const container::Container& container, std::size_t index, con
 
 void restore_files(const container::Container& container, const model::Placement& placement,
                    std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress) {
-  container.check_skeleton();
   allocate_all(placement, outs);
-  LiteralWriter literals(placement.literals, outs);
-  container.read_literals([&](base::ByteView piece) { literals(piece); });
+  write_literals(container, placement, outs);
   const auto& weights = container.manifest().weights;
   std::uint64_t bytes = 0;
   for (const container::WeightEntry& entry : weights) bytes += entry.target_size;

@@ -18,10 +18,23 @@ model::Placement placement_of(const container::Container& container);
 void restore_files(const container::Container& container, const model::Placement& placement,
                    std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress);
 
-// The same from a model file with inline weights to its two files with external data.
+// As restore_files, from a model file with inline weights to its two files with external data.
 void split_model(const model::Model& model, const model::Skeleton& skeleton,
                  std::vector<base::OutputFile>& outs);
-// As restore_files, from a model file with inline weights to its two files with external data.
+
+// The steps of it. Sizes of all files are reserved.
+void allocate_all(const model::Placement& placement, std::vector<base::OutputFile>& outs);
+// The container's literals, checked, or those of another skeleton.
+void write_literals(const container::Container& container, const model::Placement& placement,
+                    std::vector<base::OutputFile>& outs);
+void write_literals(const model::Skeleton& skeleton, const model::Placement& placement,
+                    std::vector<base::OutputFile>& outs);
+// Weight `index` of the container, decoded, to all its targets.
+void write_weight(const container::Container& container, std::size_t index,
+                  const std::vector<model::Target>& targets, std::vector<base::OutputFile>& outs);
+// The bytes at `place` of `from`.
+void copy_range(const base::InputFile& from, const model::Place& place, const model::Target& target,
+                base::OutputFile& out);
 
 // The files of an exact container must be the input of compress; their hashes say so. Errors: corrupt.
 void check_originals(const container::Manifest& manifest, const std::vector<base::OutputFile>& outs);

@@ -39,7 +39,11 @@ void fixed_order_product(std::span<const float> a, std::span<const float> b, std
 }
 
 TrainHalves contract_halves(const TensorTrain& train) {
-  const std::size_t boundary = halving_boundary(train.modes);
+  return contract_at(train, halving_boundary(train.modes));
+}
+
+TrainHalves contract_at(const TensorTrain& train, std::size_t boundary) {
+  assert(boundary >= 1 && boundary <= train.modes.size());
   TrainHalves halves;
   halves.left = train.cores[0];
   halves.rows = train.modes[0];

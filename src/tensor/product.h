@@ -27,5 +27,7 @@ struct TrainHalves {
   std::vector<float> left, right;
 };
 TrainHalves contract_halves(const TensorTrain& train);
+// The same halves at the boundary behind `boundary` modes, 1 to their number.
+TrainHalves contract_at(const TensorTrain& train, std::size_t boundary);
 
 }  // namespace tt::tensor

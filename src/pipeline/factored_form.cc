@@ -72,19 +72,18 @@ FactoredForm::FactoredForm(const container::Container& container, const std::str
         return codec::stores_factors(entry.encoding.format);
       }))
     return;
-  rebuild(output, threads);
+  rebuild(threads);
   const bool outside = external || manifest.files.size() > 1;
   factored_ = model::factored(*model_, shapes(threads),
                               outside ? std::filesystem::path(output).filename().string() + ".data" : "");
   describe();
 }
 
-void FactoredForm::rebuild(const std::string& output, unsigned threads) {
+void FactoredForm::rebuild(unsigned threads) {
   const std::vector<model::SkeletonFile>& files = container_.manifest().files;
   const model::Placement placement = placement_of(container_);
-  for (std::size_t i = 0; i < files.size(); ++i)
-    blank_.push_back(base::OutputFile::create(
-        output == "-" ? output : output + ".graph" + (i > 0 ? std::to_string(i) : "")));
+  // Unlinked temporary files, as for standard output.
+  for (std::size_t i = 0; i < files.size(); ++i) blank_.push_back(base::OutputFile::create("-"));
   write_literals(container_, placement, blank_);
   for (std::size_t i = 0; i < files.size(); ++i) stretch(blank_[i], placement.file_sizes[i]);
   // Only varints have to be there: how many they are shows in their bytes.
@@ -96,7 +95,13 @@ void FactoredForm::rebuild(const std::string& output, unsigned threads) {
   });
   std::vector<model::SourceFile> beside;
   for (std::size_t i = 1; i < files.size(); ++i) beside.push_back({files[i].location, blank_[i].reopen()});
-  model_.emplace(model::Model::open(blank_[0].reopen(), std::move(beside)));
+  try {
+    model_.emplace(model::Model::open(blank_[0].reopen(), std::move(beside)));
+  } catch (const Error& error) {
+    throw Error(error.kind(),
+                "cannot read the graph in " + base::quoted(container_.file().name()) + ", " + error.what(),
+                error.hint());
+  }
   match_weights(placement);
 }
 

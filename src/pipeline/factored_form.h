@@ -33,9 +33,9 @@ struct FactoredReport {
 
 class FactoredForm {
  public:
-  // Rebuilds the graph in temporary files beside `output`, with holes for the weights, and decides.
-  // `external`: weights go to `output`.data, as they do for a model above protobuf's 2 GB. Errors:
-  // unsupported for safetensors; those of container, codec and model.
+  // Rebuilds the graph in temporary files with holes for the weights, and decides. `external`: weights go to
+  // `output`.data, as they do for a model above protobuf's 2 GB. Errors: usage for safetensors; those of
+  // container, codec and model.
   FactoredForm(const container::Container& container, const std::string& output, bool external,
                unsigned threads);
 
@@ -45,7 +45,7 @@ class FactoredForm {
   void write(std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress) const;
 
  private:
-  void rebuild(const std::string& output, unsigned threads);
+  void rebuild(unsigned threads);
   void match_weights(const model::Placement& placement);
   std::vector<model::FactorShape> shapes(unsigned threads);
   void describe();

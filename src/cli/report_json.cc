@@ -186,6 +186,29 @@ Json factored_json(const pipeline::DecompressReport& report) {
                          {"dropped_inputs", texts_json(factored.dropped_inputs)}});
 }
 
+Json quantised_weight_json(const pipeline::QuantisedWeight& weight) {
+  const Json bytes(
+      JsonObject{{"dense", Json(weight.bytes_dense)}, {"quantized", Json(weight.bytes_quantised)}});
+  return Json(JsonObject{{"name", Json(weight.name)},
+                         {"encoding", encoding_json(weight.encoding)},
+                         {"quantized", Json(weight.quantised)},
+                         {"why", weight.quantised ? Json() : Json(weight.why)},
+                         {"op", weight.quantised ? Json(weight.op) : Json()},
+                         {"bytes", weight.quantised ? bytes : Json()}});
+}
+
+Json quantised_json(const pipeline::DecompressReport& report) {
+  if (report.form != "quantized") return Json();
+  const pipeline::QuantisedReport& quantised = report.quantised;
+  JsonArray weights;
+  for (const pipeline::QuantisedWeight& weight : quantised.weights)
+    weights.push_back(quantised_weight_json(weight));
+  const Json bytes(
+      JsonObject{{"dense", Json(quantised.bytes_dense)}, {"quantized", Json(quantised.bytes_quantised)}});
+  return Json(JsonObject{
+      {"count", Json(quantised.quantised)}, {"bytes", bytes}, {"weights", Json(std::move(weights))}});
+}
+
 }  // namespace
 
 Json compress_json(const pipeline::CompressReport& report) {
@@ -214,6 +237,7 @@ Json decompress_json(const pipeline::DecompressReport& report) {
                  {"exact", Json(report.exact)},
                  {"form", Json(report.form)},
                  {"factored", factored_json(report)},
+                 {"quantized", quantised_json(report)},
                  {"seconds", Json(report.seconds)},
                  {"peak_rss_bytes", Json(report.peak_rss_bytes)}});
 }

@@ -153,6 +153,33 @@ std::string factored_text(const pipeline::FactoredReport& report, bool verbose) 
   return text;
 }
 
+std::string quantised_table(const std::vector<pipeline::QuantisedWeight>& weights) {
+  const std::vector<Column> columns = {
+      {"weight"}, {"encoding"}, {"operator"}, {"bytes", true}, {"dense because"}};
+  std::vector<std::vector<std::string>> rows;
+  for (const pipeline::QuantisedWeight& weight : weights)
+    rows.push_back(
+        {base::printable(weight.name, kNameWidth), codec::spec_of(weight.encoding), weight.op,
+         weight.quantised ? fmt::format("{} -> {}", weight.bytes_dense, weight.bytes_quantised) : "",
+         base::printable(weight.why)});
+  return table_text(columns, rows);
+}
+
+// "quantised 38 of 39 weights: 85.06 MB -> 13.29 MB", then the others.
+std::string quantised_text(const pipeline::QuantisedReport& report, bool verbose) {
+  if (report.weights.empty()) return "no weight is stored as blockquant, all are dense\n";
+  std::string text = verbose ? quantised_table(report.weights) + "\n" : "";
+  text += fmt::format("quantised {} of {}", report.quantised, plural(report.weights.size(), "weight"));
+  if (report.quantised > 0)
+    text += fmt::format(": {} -> {}", base::format_bytes(report.bytes_dense),
+                        base::format_bytes(report.bytes_quantised));
+  text += "\n";
+  for (const pipeline::QuantisedWeight& weight : report.weights)
+    if (!weight.quantised && !verbose)
+      text += fmt::format("dense: {}, {}\n", base::quoted(weight.name), base::printable(weight.why));
+  return text;
+}
+
 }  // namespace
 
 std::string compress_text(const pipeline::CompressReport& report, bool verbose) {
@@ -181,6 +208,7 @@ std::string decompress_text(const pipeline::DecompressReport& report, bool verbo
                   base::format_bytes(report.bytes_out), report.exact ? ", the original byte for byte" : "");
   if (report.files.size() > 1) text += "with " + plural(report.files.size() - 1, "external data file") + "\n";
   if (report.form == "factored") text += factored_text(report.factored, verbose);
+  if (report.form == "quantized") text += quantised_text(report.quantised, verbose);
   return text + cost_text(report.seconds, report.peak_rss_bytes) + "\n";
 }
 

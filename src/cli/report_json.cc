@@ -205,8 +205,10 @@ Json quantised_json(const pipeline::DecompressReport& report) {
     weights.push_back(quantised_weight_json(weight));
   const Json bytes(
       JsonObject{{"dense", Json(quantised.bytes_dense)}, {"quantized", Json(quantised.bytes_quantised)}});
-  return Json(JsonObject{
-      {"count", Json(quantised.quantised)}, {"bytes", bytes}, {"weights", Json(std::move(weights))}});
+  return Json(JsonObject{{"count", Json(quantised.quantised)},
+                         {"bytes", bytes},
+                         {"weights", Json(std::move(weights))},
+                         {"dropped_inputs", texts_json(quantised.dropped_inputs)}});
 }
 
 }  // namespace

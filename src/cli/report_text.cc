@@ -117,6 +117,13 @@ std::string folded_text(const model::FoldReport& folded) {
   return "folded " + text;
 }
 
+std::string dropped_text(const std::vector<std::string>& inputs, std::string_view form) {
+  if (inputs.empty()) return "";
+  return fmt::format("tt: warning: {} gone, with the default values that are {} now: {}\n",
+                     plural(inputs.size(), "optional input"), form,
+                     base::printable(fmt::format("{}", fmt::join(inputs, ", "))));
+}
+
 std::string factored_table(const std::vector<pipeline::FactoredWeight>& weights) {
   const std::vector<Column> columns = {{"weight"},     {"encoding"},    {"layer"},        {"rank", true},
                                        {"macs", true}, {"bytes", true}, {"dense because"}};
@@ -146,10 +153,7 @@ std::string factored_text(const pipeline::FactoredReport& report, bool verbose) 
   for (const pipeline::FactoredWeight& weight : report.weights)
     if (!weight.factored && !verbose)
       text += fmt::format("dense: {}, {}\n", base::quoted(weight.name), base::printable(weight.why));
-  if (!report.dropped_inputs.empty())
-    text += fmt::format("tt: warning: {} gone, with the default values that are factored now: {}\n",
-                        plural(report.dropped_inputs.size(), "optional input"),
-                        base::printable(fmt::format("{}", fmt::join(report.dropped_inputs, ", "))));
+  text += dropped_text(report.dropped_inputs, "factored");
   return text;
 }
 
@@ -177,6 +181,7 @@ std::string quantised_text(const pipeline::QuantisedReport& report, bool verbose
   for (const pipeline::QuantisedWeight& weight : report.weights)
     if (!weight.quantised && !verbose)
       text += fmt::format("dense: {}, {}\n", base::quoted(weight.name), base::printable(weight.why));
+  text += dropped_text(report.dropped_inputs, "quantised");
   return text;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/factor.h"
 
@@ -18,8 +19,9 @@ struct FactorNames {
 };
 
 struct FactorNodes {
-  std::string why;  // not empty: the node cannot be factored
-  onnx::NodeProto first, second;
+  std::string why;                           // not empty: the node cannot be factored
+  std::vector<onnx::NodeProto> before = {};  // constants
+  onnx::NodeProto first, second;             // instead of the node; without op_type: none (first: it stays)
   tensor::Shape left_shape, right_shape;
   bool left_transposed = false, right_transposed = false;
 };

@@ -1,6 +1,7 @@
 #include "model/factor_writer.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -63,7 +64,9 @@ base::Bytes constant_start(const Factor& factor, std::int32_t data_type) {
 }  // namespace
 
 Skeleton FactorWriter::write() {
-  for (const FactorPlan& plan : plans_) write_plan(plan);
+  std::map<std::uint32_t, std::vector<const FactorPlan*>> by_node;
+  for (const FactorPlan& plan : plans_) by_node[plan.node].push_back(&plan);
+  for (const auto& [node, plans] : by_node) write_node(node, plans);
   write_tensors();
   remove_declarations();
   if (!domain_.empty() && graph_.places().domains.count(domain_) == 0) import_domain();
@@ -93,19 +96,31 @@ Range FactorWriter::node_range(std::uint32_t node) const {
   return graph_.places().nodes[static_cast<std::size_t>(at)].whole;
 }
 
-// Both factors and both nodes stand where the node stood: constants before their use, and the order of fields
-// of two kinds says nothing. A node's field has more than three bytes, so each part takes some of its range:
-// edits are sorted by where they begin.
-void FactorWriter::write_plan(const FactorPlan& plan) {
-  const Range range = node_range(plan.node);
-  const std::int32_t type = state_.onnx.tensors[plan.tensor].data_type;
-  write_factor({range.begin, range.begin + 1}, plan.left, plan.index, type);
-  write_factor({range.begin + 1, range.begin + 2}, plan.right, plan.index + 1, type);
-  Edit& nodes = replace({range.begin + 2, range.end});
-  nodes.text = field_before(onnx::GraphProto::kNodeFieldNumber, bytes_of(plan.nodes.first), 0);
-  if (!plan.nodes.second.op_type().empty())
-    append(nodes.text, field_before(onnx::GraphProto::kNodeFieldNumber, bytes_of(plan.nodes.second), 0));
-  remove_tensor(plan.tensor);
+// New tensors and nodes stand where the node stood: constants before their use, and the order of fields of
+// two kinds says nothing. A node's field has three bytes or more for each of its inputs, so each part takes
+// some of its range: edits are sorted by where they begin.
+void FactorWriter::write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans) {
+  const Range range = node_range(node);
+  std::uint64_t at = range.begin;
+  base::Bytes before, instead;
+  const auto add = [](base::Bytes& text, const onnx::NodeProto& proto) {
+    if (!proto.op_type().empty())
+      append(text, field_before(onnx::GraphProto::kNodeFieldNumber, bytes_of(proto), 0));
+  };
+  for (const FactorPlan* const plan : plans) {
+    const std::int32_t type = state_.onnx.tensors[plan->tensor].data_type;
+    write_factor({at, at + 1}, plan->left, plan->index, type);
+    write_factor({at + 1, at + 2}, plan->right, plan->index + 1, type);
+    at += 2;
+    for (const onnx::NodeProto& one : plan->nodes.before) add(before, one);
+    add(instead, plan->nodes.first);
+    add(instead, plan->nodes.second);
+    remove_tensor(plan->tensor);
+  }
+  Edit& nodes = replace({at, range.end});
+  nodes.text = std::move(before);
+  append(nodes.text, instead);
+  if (instead.empty()) nodes.copy = range;
 }
 
 // Before version 4 of the format an initializer has to be an input as well; a Constant need not.

@@ -11,7 +11,7 @@
 
 namespace tt::model {
 
-// A weight of the main graph and the only node that uses it.
+// A weight of the main graph and the only node that uses it, or the first of several that stay as they are.
 struct FactorPlan {
   std::uint32_t tensor = kNone;  // of Onnx
   NameId value = 0;              // the weight's name in the graph
@@ -33,7 +33,7 @@ class FactorWriter {
   const std::vector<std::string>& dropped_inputs() const { return dropped_inputs_; }
 
  private:
-  void write_plan(const FactorPlan& plan);
+  void write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans);
   void write_factor(const Range& range, const Factor& factor, std::uint32_t index, std::int32_t weight_type);
   void write_tensors();
   void write_tensor(const TensorInfo& info, std::uint32_t weight);

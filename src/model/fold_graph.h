@@ -52,9 +52,6 @@ class FoldGraph {
 
   const Onnx& onnx() const { return onnx_; }
   std::uint64_t opset() const { return places_.opset; }
-  std::uint64_t ir_version() const { return places_.ir_version; }
-  // Declared as an input of the main graph, be it with a default value.
-  bool is_input(NameId name) const { return wires_[name].is_input; }
   const FoldPlaces& places() const { return places_; }
   // False where nothing may be folded at all.
   bool is_foldable() const;

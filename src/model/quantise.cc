@@ -1,5 +1,6 @@
 #include "model/quantise.h"
 
+#include <map>
 #include <set>
 
 #include "model/factor_writer.h"
@@ -17,7 +18,9 @@ class QuantisePlanner {
         shapes_(shapes),
         uses_(quantised_uses(model)),
         graph_(model, options_),
-        values_(constant_names(onnx_)) {}
+        values_(constant_names(onnx_)) {
+    find_users();
+  }
 
   void run() {
     for (std::uint32_t t = 0; t < state_.of_tensor.size(); ++t) {
@@ -39,17 +42,37 @@ class QuantisePlanner {
   std::vector<QuantisedFate> take_fates() { return std::move(fates_); }
 
  private:
+  // Operators multiply with codes whose groups run along their inputs; ONNX Runtime has no quick product by 8
+  // bits that sums in float32, and a table's row is whole bytes.
+  static QuantisedOp op_of(const QuantisedUse& use, const BlockShape& stored, std::uint64_t cols) {
+    const bool fits = stored.axis == use.axis && (use.op != QuantisedOp::product || stored.bits == 4) &&
+                      (use.op != QuantisedOp::table || stored.bits == 8 || cols % 2 == 0);
+    return fits ? use.op : QuantisedOp::expanded;
+  }
+
+  static std::uint64_t text_bytes(const FactorNodes& nodes) {
+    std::uint64_t bytes = nodes.first.ByteSizeLong() + nodes.second.ByteSizeLong();
+    for (const onnx::NodeProto& node : nodes.before) bytes += node.ByteSizeLong();
+    return bytes;
+  }
+
+  // By name: the first node of the main graph that uses it.
+  void find_users() {
+    first_user_.assign(onnx_.names.size(), kNone);
+    for (const std::uint32_t node : graph_.nodes())
+      for (std::uint32_t i = 0; i < graph_.input_count(node); ++i)
+        if (std::uint32_t& user = first_user_[graph_.input(node, i)]; user == kNone) user = node;
+  }
+
   // Why the weight stays dense; empty if it does not.
   std::string obstacle(std::size_t weight) const {
     const QuantisedUse& use = uses_[weight];
     const BlockShape& stored = shapes_[weight];
     if (use.op == QuantisedOp::none) return use.why_not;
-    if (stored.axis != use.axis)
-      return "its groups run along axis " + std::to_string(stored.axis) + ", not along its inputs";
-    if (use.whole_rows && stored.group != 0) return "a kernel has one scale a channel, it has groups";
-    if (stored.bits < use.least_bits)
-      return use.op == QuantisedOp::table ? "its rows have an odd number of codes"
-                                          : "codes of 4 bits need opset 21";
+    const tensor::WeightLayout& layout = state_.weights[weight].layout;
+    if (op_of(use, stored, layout.cols) == QuantisedOp::expanded && stored.bits == 4 &&
+        layout.elements() % 2 != 0)
+      return "it has an odd number of codes of 4 bits";
     return {};
   }
 
@@ -57,24 +80,30 @@ class QuantisePlanner {
     FactorPlan plan;
     plan.tensor = tensor;
     plan.value = values_[tensor];
-    plan.node = graph_.consumer(plan.value);
-    const onnx::NodeProto node = graph_.proto(plan.node).value();
+    plan.node = first_user_[plan.value];
+    const std::optional<onnx::NodeProto> proto = graph_.proto(plan.node);
+    const onnx::NodeProto node = proto ? *proto : onnx::NodeProto();
     const tensor::WeightLayout& layout = state_.weights[weight].layout;
     QuantisedLayer layer;
     layer.weight = weight;
-    layer.op = uses_[weight].op;
     layer.stored = shapes_[weight];
+    layer.op = op_of(uses_[weight], layer.stored, layout.cols);
     layer.rows = layout.rows, layer.cols = layout.cols;
     const std::string& name = onnx_.names[plan.value];
-    const FactorNames names{fresh(name + "_codes"), fresh(name + "_scales"),
-                            fresh(node.output(0) + "_product"),
+    const FactorNames names{fresh(name + "_codes"), fresh(name + "_scales"), fresh(name + "_product"),
                             node.name().empty() ? "" : fresh(node.name() + "_quantised")};
-    plan.nodes = quantised_nodes(node, name, layout.shape, names, layer);
+    plan.nodes = quantised_nodes({node, name, layout.shape, onnx_.tensors[tensor].data_type,
+                                  [this](const std::string& wanted) { return fresh(wanted); }},
+                                 names, layer);
+    if (layer.codes.bytes + layer.scales.bytes + text_bytes(plan.nodes) >= layout.payload_size()) {
+      fate.why = "it would not become smaller";
+      return;
+    }
     plan.left = layer.codes;
     plan.right = layer.scales;
     plan.index = static_cast<std::uint32_t>(2 * plans_.size());
     uses_contrib_ |= plan.nodes.first.domain() == kContribDomain;
-    fate.op = plan.nodes.first.op_type();
+    fate.op = layer.op == QuantisedOp::expanded ? "Mul" : plan.nodes.first.op_type();
     fate.bytes_dense = layout.payload_size();
     fate.bytes_quantised = layer.codes.bytes + layer.scales.bytes;
     plans_.push_back(std::move(plan));
@@ -83,8 +112,8 @@ class QuantisePlanner {
 
   std::string fresh(const std::string& wanted) {
     std::string name = wanted;
-    for (std::uint64_t i = 2; onnx_.names.find(name) != 0 || !new_names_.insert(name).second; ++i)
-      name = wanted + "_" + std::to_string(i);
+    for (std::uint64_t& i = next_[wanted]; onnx_.names.find(name) != 0 || !new_names_.insert(name).second;)
+      name = wanted + "_" + std::to_string(++i);
     return name;
   }
 
@@ -94,8 +123,10 @@ class QuantisePlanner {
   const FoldOptions options_;
   std::vector<QuantisedUse> uses_;
   FoldGraph graph_;
-  std::vector<NameId> values_;  // by tensor
+  std::vector<NameId> values_;             // by tensor
+  std::vector<std::uint32_t> first_user_;  // by name
   std::set<std::string> new_names_;
+  std::map<std::string, std::uint64_t> next_;  // number of a name that is taken
   std::set<std::size_t> seen_;
   std::vector<FactorPlan> plans_;
   std::vector<QuantisedLayer> layers_;
@@ -117,6 +148,7 @@ QuantisedModel quantised(const Model& model, const std::vector<BlockShape>& shap
   FactorWriter writer(model.state(), planner.graph(), planner.plans(), location);
   if (planner.uses_contrib()) writer.use_domain(kContribDomain);
   result.skeleton = writer.write();
+  result.dropped_inputs = writer.dropped_inputs();
   result.layers = planner.take_layers();
   result.fates = planner.take_fates();
   return result;

@@ -1,13 +1,14 @@
 // A model whose layers multiply with weights that are integer codes with group scales. With codes q of a
 // weight and one scale s for each group of its inputs:
 //
-//   MatMul, Gemm         com.microsoft.MatMulNBits (accuracy_level 1: sums in float32), Gemm's C by an Add
-//   Gather               com.microsoft.GatherBlockQuantized
-//   Conv, ConvTranspose  DequantizeLinear before it, one scale for each index of the first axis
+//   MatMul, Gemm by 4 bits  com.microsoft.MatMulNBits (accuracy_level 1: float32), Gemm's C by an Add
+//   Gather                  com.microsoft.GatherBlockQuantized
+//   all else                Cast(q) * s in front of the layer, by nodes of constants (any opset from 7 on);
+//                           4 bits: two codes a byte, (h, l) as 16 h + l + 8, h = floor(byte / 16)
 //
 // https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md. The operators of com.microsoft
-// take groups of 16, 32, ... 256: larger ones are cut, their scale repeated. What quantised_uses() has no
-// operator for stays dense.
+// take groups of 16, 32, ... 256: larger ones are cut, their scale repeated. What quantised_uses() knows no
+// way for stays dense, and so does what would not become smaller.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ struct QuantisedLayer {
   QuantisedOp op = QuantisedOp::none;
   BlockShape stored;
   std::uint64_t rows = 0, cols = 0;  // of the matrix view
-  std::uint64_t block = 0;           // of the operator; 0: one scale a row
+  std::uint64_t block = 0;           // of the operator; 0 of `expanded`
   Factor codes, scales;              // the new tensors
 };
 
@@ -52,6 +53,7 @@ struct QuantisedModel {
   Skeleton skeleton;
   std::vector<QuantisedLayer> layers;
   std::vector<QuantisedFate> fates;  // of all weights that are stored as codes, in the order of the weights
+  std::vector<std::string> dropped_inputs;  // as of FactoredModel
 };
 
 // `shapes`: of each weight; `location` as for factored(). Errors: as factored().

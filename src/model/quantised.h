@@ -8,25 +8,23 @@
 
 namespace tt::model {
 
+// What ONNX Runtime gains by each, and why DequantizeLinear is none of them: docs/quantized.md.
 enum class QuantisedOp {
   none,
-  product,  // MatMul or Gemm by a matrix: com.microsoft.MatMulNBits
-  table,    // Gather from a table: com.microsoft.GatherBlockQuantized
-  kernel,   // Conv, ConvTranspose: DequantizeLinear, one scale for each index of the first axis
+  product,   // MatMul or Gemm by codes of 4 bits: com.microsoft.MatMulNBits
+  table,     // Gather from a table: com.microsoft.GatherBlockQuantized
+  expanded,  // codes and scales become the weight by constant nodes, which a runtime computes once
 };
 
-// Products are never written as DequantizeLinear and MatMul: ONNX Runtime merges the two into a product that
-// rounds its other input to eight bits as well.
 struct QuantisedUse {
   QuantisedOp op = QuantisedOp::none;
-  unsigned axis = 1;         // of the matrix view, the one that groups run along
+  unsigned axis = 1;         // of the matrix view, the one of the layer's inputs
   unsigned least_bits = 4;   // 8 where codes of 4 bits cannot be had
-  bool whole_rows = false;   // one scale a row of the matrix view (a kernel), no smaller groups
   std::string why_not = {};  // of `none`
 };
 
-// One entry a weight: of those in float32 that one node of the main graph uses. `none` for all of a
-// safetensors file.
+// One entry a weight. `none` for all of a safetensors file, and for what lies or is used inside a subgraph or
+// function.
 std::vector<QuantisedUse> quantised_uses(const Model& model);
 
 }  // namespace tt::model

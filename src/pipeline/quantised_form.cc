@@ -84,6 +84,7 @@ void QuantisedForm::describe() {
     report_.bytes_dense += weight.bytes_dense, report_.bytes_quantised += weight.bytes_quantised;
     report_.weights.push_back(std::move(weight));
   }
+  report_.dropped_inputs = quantised_.dropped_inputs;
 }
 
 void QuantisedForm::write(std::vector<base::OutputFile>& outs, unsigned threads,

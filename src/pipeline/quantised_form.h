@@ -28,6 +28,7 @@ struct QuantisedReport {
   std::vector<QuantisedWeight> weights;
   std::uint64_t quantised = 0;  // how many of them; the sums are over these
   std::uint64_t bytes_dense = 0, bytes_quantised = 0;
+  std::vector<std::string> dropped_inputs;  // optional inputs that gave the default of a quantised weight
 };
 
 class QuantisedForm {

@@ -74,8 +74,13 @@ std::vector<codec::Encoding> runnable_blocks(const model::QuantisedUse& use, con
   const std::uint64_t inputs = use.axis == 1 ? weight.layout.cols : weight.layout.rows;
   for (const unsigned bits : {4u, 8u})
     for (const std::uint64_t group : {16u, 32u, 64u, 128u, 0u}) {
-      const bool fine = bits == 8 && (group == 16 || group == 64);  // the next larger ones are as good
-      if (bits < use.least_bits || fine || group >= inputs || (use.whole_rows && group != 0)) continue;
+      // With 8 bits the next larger groups are as good. Without an operator, groups that divide the inputs
+      // need nothing but their scales.
+      const bool fine = bits == 8 && (group == 16 || group == 64);
+      const bool expanded =
+          use.op == model::QuantisedOp::expanded || (use.op == model::QuantisedOp::product && bits == 8);
+      const bool ragged = expanded && group != 0 && inputs % group != 0;
+      if (bits < use.least_bits || fine || ragged || group >= inputs) continue;
       blocks.push_back({.format = codec::Format::blockquant, .bits = bits, .group = group, .axis = use.axis});
     }
   return blocks;

@@ -1,9 +1,12 @@
 #include "model/factor.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <set>
 
 #include "base/checked.h"
 #include "base/text.h"
+#include "model/factor_price.h"
 #include "model/factor_writer.h"
 #include "model/fold_graph.h"
 #include "model/model_state.h"
@@ -93,25 +96,19 @@ class Planner {
     if (shape.rows != layout.shape[0] ||
         base::checked_mul(shape.rows, shape.cols, "size of a weight") != tensor::element_count(layout.shape))
       return "it is stored as a matrix of " + std::to_string(shape.rows) + "x" + std::to_string(shape.cols);
-    if (std::string why = price(shape, layout, fate); !why.empty()) return why;
+    if (std::string why = price_factors(shape, fate.op); !why.empty()) return why;
+    count(shape, layout, fate);
     set_factors(weight, names, plan);
     return {};
   }
 
-  static std::string price(const FactorShape& shape, const tensor::WeightLayout& layout, FactorFate& fate) {
-    const std::uint64_t dense = shape.rows * shape.cols;
-    const std::uint64_t factored = base::checked_mul(
-        shape.rank, base::checked_add(shape.rows, shape.cols, "size of factors"), "size of factors");
+  static void count(const FactorShape& shape, const tensor::WeightLayout& layout, FactorFate& fate) {
+    const std::uint64_t dense = shape.rows * shape.cols, factored = shape.rank * (shape.rows + shape.cols);
     const bool table = fate.op == "Gather";
-    if (factored >= dense)
-      return std::string(table ? "its factors have " : "its two layers would take ") +
-             std::to_string(factored) + (table ? " elements, it has " : " multiply-adds, one takes ") +
-             std::to_string(dense);
     fate.macs_dense = table ? 0 : dense;
     fate.macs_factored = table ? shape.rank * shape.cols : factored;
     fate.bytes_dense = dense * tensor::element_size(layout.dtype);
     fate.bytes_factored = factored * tensor::element_size(layout.dtype);
-    return {};
   }
 
   // Names that the file does not have yet.

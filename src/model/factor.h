@@ -6,10 +6,8 @@
 //   Conv    (group 1) kernel of `rank` outputs with all attributes, then a kernel of one point with the bias
 //   Gather  (axis 0, a table of two dimensions) rows of L, times R
 //
-// Multiply-adds are those of one row of a product, one point of a kernel's output, one index of a table: rows
-// * cols against rank * (rows + cols); elsewhere than in tables they are also the elements that are stored. A
-// weight is factored only if that number falls (of tables: that of elements; a lookup costs none, its second
-// node rank * cols).
+// A weight is factored only where that is less work (factor_price.h; of tables: fewer bytes). Multiply-adds
+// are those of one row of a product, one point of a kernel's output, one index of a table.
 //
 // Left dense: what several nodes use, or a subgraph, function or output of the model; nodes of other kinds;
 // models with training information or quantization annotations, and operators before opset 7.

@@ -1,13 +1,16 @@
 // The two nodes that one becomes when its weight is factored.
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/factor.h"
+
+namespace onnx {
+class NodeProto;
+}
 
 namespace tt::model {
 
@@ -19,9 +22,9 @@ struct FactorNames {
 };
 
 struct FactorNodes {
-  std::string why;                           // not empty: the node cannot be factored
-  std::vector<onnx::NodeProto> before = {};  // constants
-  onnx::NodeProto first, second;             // instead of the node; without op_type: none (first: it stays)
+  std::string why;                       // not empty: the node cannot be factored
+  std::vector<base::Bytes> before = {};  // NodeProto messages: nodes of constants
+  base::Bytes first, second;             // likewise, instead of the node; both empty: it stays
   tensor::Shape left_shape, right_shape;
   bool left_transposed = false, right_transposed = false;
 };

@@ -1,5 +1,7 @@
 #include "model/factor_writer.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -64,9 +66,10 @@ base::Bytes constant_start(const Factor& factor, std::int32_t data_type) {
 }  // namespace
 
 Skeleton FactorWriter::write() {
+  const std::vector<Range> defined = definitions();
   std::map<std::uint32_t, std::vector<const FactorPlan*>> by_node;
   for (const FactorPlan& plan : plans_) by_node[plan.node].push_back(&plan);
-  for (const auto& [node, plans] : by_node) write_node(node, plans);
+  for (const auto& [node, plans] : by_node) write_node(node, plans, defined);
   write_tensors();
   remove_declarations();
   if (!domain_.empty() && graph_.places().domains.count(domain_) == 0) import_domain();
@@ -99,23 +102,23 @@ Range FactorWriter::node_range(std::uint32_t node) const {
 // New tensors and nodes stand where the node stood: constants before their use, and the order of fields of
 // two kinds says nothing. A node's field has three bytes or more for each of its inputs, so each part takes
 // some of its range: edits are sorted by where they begin.
-void FactorWriter::write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans) {
+void FactorWriter::write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans,
+                              const std::vector<Range>& defined) {
   const Range range = node_range(node);
   std::uint64_t at = range.begin;
   base::Bytes before, instead;
-  const auto add = [](base::Bytes& text, const onnx::NodeProto& proto) {
-    if (!proto.op_type().empty())
-      append(text, field_before(onnx::GraphProto::kNodeFieldNumber, bytes_of(proto), 0));
+  const auto add = [](base::Bytes& text, const base::Bytes& message) {
+    if (!message.empty()) append(text, field_before(onnx::GraphProto::kNodeFieldNumber, message, 0));
   };
   for (const FactorPlan* const plan : plans) {
     const std::int32_t type = state_.onnx.tensors[plan->tensor].data_type;
     write_factor({at, at + 1}, plan->left, plan->index, type);
     write_factor({at + 1, at + 2}, plan->right, plan->index + 1, type);
     at += 2;
-    for (const onnx::NodeProto& one : plan->nodes.before) add(before, one);
+    for (const base::Bytes& one : plan->nodes.before) add(before, one);
     add(instead, plan->nodes.first);
     add(instead, plan->nodes.second);
-    remove_tensor(plan->tensor);
+    replace(defined[plan->tensor]);
   }
   Edit& nodes = replace({at, range.end});
   nodes.text = std::move(before);
@@ -145,16 +148,17 @@ void FactorWriter::write_factor(const Range& range, const Factor& factor, std::u
   edit.weight_size = factor.bytes;
 }
 
-void FactorWriter::remove_tensor(std::uint32_t tensor) {
+// The field of each tensor of the main graph: an initializer, or the node of a constant.
+std::vector<Range> FactorWriter::definitions() const {
   const Onnx& onnx = state_.onnx;
   const std::vector<std::uint32_t>& initializers = onnx.graphs[0].initializers;
-  const auto found = std::find(initializers.begin(), initializers.end(), tensor);
-  if (found != initializers.end()) {
-    replace(graph_.places().initializers[static_cast<std::size_t>(found - initializers.begin())].whole);
-    return;
-  }
+  std::vector<Range> defined(onnx.tensors.size());
+  if (plans_.empty()) return defined;
+  for (std::size_t i = 0; i < initializers.size(); ++i)
+    defined[initializers[i]] = graph_.places().initializers[i].whole;
   for (const std::uint32_t node : graph_.nodes())
-    if (onnx.nodes[node].tensor == tensor) replace(node_range(node));
+    if (onnx.nodes[node].tensor != kNone) defined[onnx.nodes[node].tensor] = node_range(node);
+  return defined;
 }
 
 void FactorWriter::write_tensors() {

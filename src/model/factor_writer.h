@@ -33,11 +33,12 @@ class FactorWriter {
   const std::vector<std::string>& dropped_inputs() const { return dropped_inputs_; }
 
  private:
-  void write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans);
+  void write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans,
+                  const std::vector<Range>& defined);
   void write_factor(const Range& range, const Factor& factor, std::uint32_t index, std::int32_t weight_type);
   void write_tensors();
   void write_tensor(const TensorInfo& info, std::uint32_t weight);
-  void remove_tensor(std::uint32_t tensor);
+  std::vector<Range> definitions() const;
   void remove_declarations();
   void import_domain();
   Edit& replace(const Range& range);

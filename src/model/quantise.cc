@@ -1,5 +1,7 @@
 #include "model/quantise.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <map>
 #include <set>
 
@@ -51,8 +53,8 @@ class QuantisePlanner {
   }
 
   static std::uint64_t text_bytes(const FactorNodes& nodes) {
-    std::uint64_t bytes = nodes.first.ByteSizeLong() + nodes.second.ByteSizeLong();
-    for (const onnx::NodeProto& node : nodes.before) bytes += node.ByteSizeLong();
+    std::uint64_t bytes = nodes.first.size() + nodes.second.size();
+    for (const base::Bytes& node : nodes.before) bytes += node.size();
     return bytes;
   }
 
@@ -102,8 +104,8 @@ class QuantisePlanner {
     plan.left = layer.codes;
     plan.right = layer.scales;
     plan.index = static_cast<std::uint32_t>(2 * plans_.size());
-    uses_contrib_ |= plan.nodes.first.domain() == kContribDomain;
-    fate.op = layer.op == QuantisedOp::expanded ? "Mul" : plan.nodes.first.op_type();
+    uses_contrib_ |= layer.op != QuantisedOp::expanded;
+    fate.op = op_name(layer.op);
     fate.bytes_dense = layout.payload_size();
     fate.bytes_quantised = layer.codes.bytes + layer.scales.bytes;
     plans_.push_back(std::move(plan));

@@ -1,5 +1,7 @@
 #include "model/quantise_nodes.h"
 
+#include <onnx/onnx_pb.h>
+
 namespace tt::model {
 namespace {
 
@@ -25,6 +27,12 @@ std::uint64_t best_block(const QuantisedLayer& layer, const Bytes& bytes) {
   for (std::uint64_t block = 2 * kLeastBlock; block <= most; block *= 2)
     if (bytes(layer, block) < bytes(layer, best)) best = block;
   return best;
+}
+
+base::Bytes bytes_of(const onnx::NodeProto& node) {
+  base::Bytes bytes(node.ByteSizeLong());
+  node.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()));
+  return bytes;
 }
 
 void set_attribute(onnx::NodeProto& node, const char* name, std::uint64_t value) {
@@ -60,23 +68,27 @@ FactorNodes product_nodes(const onnx::NodeProto& node, const FactorNames& names,
   const std::uint64_t count = blocks(inputs, layer.block);
   set_bytes(layer, names.left, {outputs, count, layer.block * layer.stored.bits / 8});
   set_scales(layer, names.right, {outputs * count});
+  onnx::NodeProto product;
+  product.set_op_type(op_name(layer.op));
+  product.set_domain(kContribDomain);
+  product.set_name(shifted ? names.first : node.name());
+  for (const std::string& input : {node.input(0), names.left, names.right}) product.add_input(input);
+  product.add_output(shifted ? names.between : node.output(0));
+  set_attribute(product, "K", inputs);
+  set_attribute(product, "N", outputs);
+  set_attribute(product, "bits", layer.stored.bits);
+  set_attribute(product, "block_size", layer.block);
+  set_attribute(product, "accuracy_level", 1);
   FactorNodes nodes;
-  nodes.first.set_op_type("MatMulNBits");
-  nodes.first.set_domain(kContribDomain);
-  nodes.first.set_name(shifted ? names.first : node.name());
-  for (const std::string& input : {node.input(0), names.left, names.right}) nodes.first.add_input(input);
-  nodes.first.add_output(shifted ? names.between : node.output(0));
-  set_attribute(nodes.first, "K", inputs);
-  set_attribute(nodes.first, "N", outputs);
-  set_attribute(nodes.first, "bits", layer.stored.bits);
-  set_attribute(nodes.first, "block_size", layer.block);
-  set_attribute(nodes.first, "accuracy_level", 1);
+  nodes.first = bytes_of(product);
   if (!shifted) return nodes;
-  nodes.second.set_op_type("Add");
-  nodes.second.set_name(node.name());
-  nodes.second.add_input(names.between);
-  nodes.second.add_input(node.input(2));
-  nodes.second.add_output(node.output(0));
+  onnx::NodeProto sum;
+  sum.set_op_type("Add");
+  sum.set_name(node.name());
+  sum.add_input(names.between);
+  sum.add_input(node.input(2));
+  sum.add_output(node.output(0));
+  nodes.second = bytes_of(sum);
   return nodes;
 }
 
@@ -84,16 +96,18 @@ FactorNodes table_nodes(const onnx::NodeProto& node, const FactorNames& names, Q
   layer.block = best_block(layer, table_bytes);
   set_bytes(layer, names.left, {layer.rows, layer.cols * layer.stored.bits / 8});
   set_scales(layer, names.right, {layer.rows, blocks(layer.cols, layer.block)});
+  onnx::NodeProto lookup;
+  lookup.set_op_type(op_name(layer.op));
+  lookup.set_domain(kContribDomain);
+  lookup.set_name(node.name());
+  for (const std::string& input : {names.left, node.input(1), names.right}) lookup.add_input(input);
+  lookup.add_output(node.output(0));
+  set_attribute(lookup, "gather_axis", 0);
+  set_attribute(lookup, "quantize_axis", 1);
+  set_attribute(lookup, "block_size", layer.block);
+  set_attribute(lookup, "bits", layer.stored.bits);
   FactorNodes nodes;
-  nodes.first.set_op_type("GatherBlockQuantized");
-  nodes.first.set_domain(kContribDomain);
-  nodes.first.set_name(node.name());
-  for (const std::string& input : {names.left, node.input(1), names.right}) nodes.first.add_input(input);
-  nodes.first.add_output(node.output(0));
-  set_attribute(nodes.first, "gather_axis", 0);
-  set_attribute(nodes.first, "quantize_axis", 1);
-  set_attribute(nodes.first, "block_size", layer.block);
-  set_attribute(nodes.first, "bits", layer.stored.bits);
+  nodes.first = bytes_of(lookup);
   return nodes;
 }
 
@@ -140,7 +154,7 @@ class Expansion {
       set_attribute(nodes_.back(), "to", static_cast<std::uint64_t>(site_.data_type));
     }
     FactorNodes nodes;
-    nodes.before = std::move(nodes_);
+    for (const onnx::NodeProto& node : nodes_) nodes.before.push_back(bytes_of(node));
     return nodes;
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -49,10 +50,15 @@ RebuiltGraph::RebuiltGraph(const container::Container& container, unsigned threa
 }
 
 void RebuiltGraph::match_weights(const model::Placement& placement) {
+  // A model numbers its data files by first use, a container by its manifest.
+  std::map<std::string, std::uint32_t> numbers;
+  for (std::uint32_t i = 0; i < model_->files().size(); ++i) numbers.emplace(model_->files()[i].location, i);
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::size_t> by_place;
   for (std::size_t i = 0; i < placement.weights.size(); ++i)
-    for (const model::Target& target : placement.weights[i])
-      by_place.emplace(std::pair(target.file, target.offset), i);
+    for (const model::Target& target : placement.weights[i]) {
+      const auto number = numbers.find(container_.manifest().files[target.file].location);
+      if (number != numbers.end()) by_place.emplace(std::pair(number->second, target.offset), i);
+    }
   std::vector<bool> seen(placement.weights.size(), false);
   for (const model::Weight& weight : model_->weights()) {
     const auto found = by_place.find({weight.place.file, weight.place.offset});

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "fold_support.h"
+#include "model/factor_price.h"
 #include "model/skeleton_writer.h"
 
 namespace tt::model::test {
@@ -156,7 +157,7 @@ TEST_CASE("Gemm keeps alpha, beta and C in its second half") {
 
 TEST_CASE("a convolution becomes one of few outputs and one of a point") {
   FoldGraphBuilder b;
-  onnx::NodeProto* node = b.node("Conv", {"x", b.weight("w", {10, 4, 3, 5}), b.weight("b", {10})}, {"y"});
+  onnx::NodeProto* node = b.node("Conv", {"x", b.weight("w", {20, 4, 3, 5}), b.weight("b", {20})}, {"y"});
   set_ints(node, "strides", {2, 1});
   set_ints(node, "pads", {0, 1, 2, 3});
   set_ints(node, "dilations", {1, 2});
@@ -173,9 +174,9 @@ TEST_CASE("a convolution becomes one of few outputs and one of a point") {
   CHECK(result.node(1).attribute(0).ints_size() == 2);
   CHECK(result.node(1).attribute(0).ints(1) == 1);
   CHECK(dims_of(result, "w_right") == Shape{2, 4, 3, 5});
-  CHECK(dims_of(result, "w_left") == Shape{10, 2, 1, 1});
-  CHECK(result.fate().macs_dense == 600);
-  CHECK(result.fate().macs_factored == 2 * (10 + 60));
+  CHECK(dims_of(result, "w_left") == Shape{20, 2, 1, 1});
+  CHECK(result.fate().macs_dense == 1200);
+  CHECK(result.fate().macs_factored == 2 * (20 + 60));
 }
 
 TEST_CASE("a table becomes a narrow one and a product") {
@@ -202,6 +203,18 @@ TEST_CASE("a layer stays dense where two would be more work") {
   FoldGraphBuilder table;
   table.node("Gather", {table.weight("w", {6, 12}), "x"}, {"y"});
   CHECK(reason(table, 4) == "its factors have 72 elements, it has 72");
+}
+
+TEST_CASE("kernels count in blocks of channels, too") {
+  CHECK(price_factors({64, 576, 48}, "Conv").empty());
+  CHECK(price_factors({64, 576, 49}, "Conv") ==
+        "its two layers would take 40960 multiply-adds in blocks of 16 channels, one takes 36864");
+  CHECK(price_factors({64, 576, 58}, "Conv") ==
+        "its two layers would take 37120 multiply-adds, one takes 36864");
+  CHECK(price_factors({64, 576, 57}, "Gemm").empty());
+  CHECK(price_factors({16, 72, 1}, "Conv") ==
+        "its two layers would take 1408 multiply-adds in blocks of 16 channels, one takes 1152");
+  CHECK_THROWS_AS(price_factors({UINT64_MAX, 2, 1}, "MatMul"), base::Error);
 }
 
 TEST_CASE("the rest of the file stays byte for byte") {

@@ -67,7 +67,7 @@ complete -c tt -n '__tt_is compress' -l no-generate -d 'do not run the model on 
 
 # decompress
 complete -c tt -n '__tt_is decompress' -s o -l output -r -F -d 'the model to write'
-complete -c tt -n '__tt_is decompress' -l form -x -a dense -d 'form of the weights'
+complete -c tt -n '__tt_is decompress' -l form -x -a 'dense factored' -d 'form of the weights'
 complete -c tt -n '__tt_is decompress' -l dtype -x -a 'original f32 f16' -d 'type of the weights of --layers'
 complete -c tt -n '__tt_is decompress' -l layers -x -d 'only the weights that match'
 complete -c tt -n '__tt_is decompress' -l external-data -d 'weights into a file of their own'

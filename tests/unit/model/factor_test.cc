@@ -211,7 +211,10 @@ TEST_CASE("kernels count in blocks of channels, too") {
         "its two layers would take 40960 multiply-adds in blocks of 16 channels, one takes 36864");
   CHECK(price_factors({64, 576, 58}, "Conv") ==
         "its two layers would take 37120 multiply-adds, one takes 36864");
-  CHECK(price_factors({64, 576, 57}, "Gemm").empty());
+  CHECK(price_factors({64, 576, 54}, "Gemm").empty());  // 15/16
+  CHECK(price_factors({64, 576, 55}, "Gemm") ==
+        "its two layers would take 35200 multiply-adds, one takes 36864, too little is saved");
+  CHECK(price_factors({64, 576, 57}, "Gather").empty());
   CHECK(price_factors({16, 72, 1}, "Conv") ==
         "its two layers would take 1408 multiply-adds in blocks of 16 channels, one takes 1152");
   CHECK_THROWS_AS(price_factors({UINT64_MAX, 2, 1}, "MatMul"), base::Error);

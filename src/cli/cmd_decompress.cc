@@ -71,8 +71,7 @@ Command decompress_command() {
       {.name = "output", .letter = 'o', .value = "FILE", .help = "the model to write, - for standard output"},
       {.name = "form",
        .value = "FORM",
-       .help =
-           "dense: every weight one tensor; factored: two layers where that is less work; quantized: codes"},
+       .help = "dense, factored (two layers where that is less work) or quantized (codes)"},
       {.name = "dtype", .value = "TYPE", .help = "original, f32 or f16: of the weights that --layers writes"},
       {.name = "layers", .value = "PATTERN", .help = "only the weights that match, as a safetensors file"},
       {.name = "external-data", .help = "put the weights into an external data file beside OUT"},

@@ -143,8 +143,8 @@ def test_wrong_options(expect_error, data, tmp_path, options, words):
 
 def test_smaller_than_four_bits_is_out_of_reach(expect_error, data, tmp_path):
     message = expect_error(1, "goal_unreachable", ["smallest possible file"], "compress", data / "super_resolution.onnx", "-o",
-                           tmp_path / "x.tt", "--runtime", "quantized", "--target-ratio", "0.04", "--no-generate")
-    assert not (tmp_path / "x.tt").exists() and "0.04" not in message
+                           tmp_path / "x.tt", "--runtime", "quantized", "--target-ratio", "0.02", "--no-generate")
+    assert not (tmp_path / "x.tt").exists() and "0.02" not in message
 
 
 def test_safetensors_does_not_run(expect_error, tmp_path):

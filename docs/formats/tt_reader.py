@@ -196,8 +196,9 @@ def decode_quant(core, rows, cols):
 def decode_blockquant(core, rows, cols, group, axis):
     shape, middle = [rows, cols], struct.unpack("<h", core.read(2))[0]
     group, shape[axis] = group or max(shape[axis], 1), -(-shape[axis] // (group or max(shape[axis], 1)))
-    codes = middle + read_codes(core.read(varint(core)), *shape)
-    scales = np.repeat(np.ldexp((8 + codes % 8).astype(f32), codes // 8), group, axis)
+    codes = 2 * middle + read_codes(core.read(varint(core)), *shape)
+    scales = np.where(codes % 2, f32(-1), f32(1)) * np.ldexp((8 + codes // 2 % 8).astype(f32), codes // 16)
+    scales = np.repeat(scales, group, axis)
     return read_bands(core, rows, cols).astype(f32) * scales[:rows, :cols]
 
 def product(a, b):

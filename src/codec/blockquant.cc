@@ -31,14 +31,14 @@ std::int32_t median(std::vector<std::int32_t> values) {
   return *middle;
 }
 
-// Scale codes relative to their median, which comes first.
+// Scale codes relative to their median without its sign, which comes first.
 struct RelativeScales {
   std::int32_t middle;
   std::vector<std::int32_t> codes;
 
   explicit RelativeScales(const tensor::GroupCodes& from)
-      : middle(median(from.scale_codes)), codes(from.scale_codes) {
-    for (std::int32_t& code : codes) code -= middle;
+      : middle(median(from.scale_codes) >> 1), codes(from.scale_codes) {
+    for (std::int32_t& code : codes) code -= 2 * middle;
   }
 };
 
@@ -46,7 +46,7 @@ struct RelativeScales {
 void keep_in_range(tensor::GroupCodes& codes, unsigned axis, std::uint64_t group, double limit) {
   const CodeMatrix shape = scale_matrix(layout_of(codes), axis, group);
   const double most = *std::max_element(codes.scale_codes.begin(), codes.scale_codes.end());
-  if (std::ldexp(15.0 * 128, static_cast<int>(std::floor(most / 8))) <= limit) return;
+  if (std::ldexp(15.0 * 128, static_cast<int>(std::floor(most / 16))) <= limit) return;
   for (std::uint64_t r = 0; r < codes.rows; ++r)
     for (std::uint64_t c = 0; c < codes.cols; ++c) {
       const std::uint64_t at = axis == 1 ? r * shape.cols + (group == 0 ? 0 : c / group)
@@ -169,7 +169,7 @@ std::vector<float> read_scales(ByteCursor& cursor, const WeightLayout& layout, c
   std::vector<float> scales;
   decode_codes(stream, shape.rows, shape.cols, [&](std::uint64_t, std::span<const std::int32_t> codes) {
     for (const std::int32_t relative : codes) {
-      const std::int64_t code = std::int64_t{relative} + middle;
+      const std::int64_t code = std::int64_t{relative} + 2 * middle;
       if (code < tensor::kLeastScaleCode || code > tensor::kMostScaleCode)
         throw_corrupt("a scale is out of range");
       scales.push_back(tensor::group_scale(static_cast<std::int32_t>(code)));

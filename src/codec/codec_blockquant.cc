@@ -46,6 +46,9 @@ class BlockquantCodec final : public Codec {
   Format format() const override { return Format::blockquant; }
   void check(const WeightLayout& layout, const Encoding& encoding) const override {
     check_layout(layout);
+    if (encoding.bits != 4 && encoding.bits != 8)
+      refuse("codes of " + std::to_string(encoding.bits) + " bits in encoding 'blockquant'",
+             "codes have 4 or 8 bits");
     if (encoding.axis != 0 && encoding.axis != 1)
       refuse("encoding 'blockquant' needs the key 'axis'", "groups run along axis 0 (rows) or 1 (columns)");
     if (layout.cols > kMaxSide || scale_count(layout, encoding) > kMaxScales)

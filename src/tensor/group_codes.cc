@@ -58,7 +58,7 @@ TT_VECTOR_CLONES void round_row(const float* targets, const float* values, const
 std::int32_t code_above(float wished) {
   const int exponent = std::ilogb(wished);
   const float eighths = std::ceil(std::ldexp(wished, 3 - exponent));  // 8 to 16
-  return 8 * (exponent - 3) + static_cast<std::int32_t>(eighths) - 8;
+  return 2 * (8 * (exponent - 3) + static_cast<std::int32_t>(eighths) - 8);
 }
 
 int exponent_of(std::span<const float> values) {
@@ -108,7 +108,8 @@ std::uint64_t group_count(std::uint64_t inputs, std::uint64_t group) {
 }
 
 float group_scale(std::int32_t code) {
-  return std::ldexp(static_cast<float>(8 + (code & 7)), code >> 3);
+  const float magnitude = std::ldexp(static_cast<float>(8 + (code >> 1 & 7)), code >> 4);
+  return (code & 1) != 0 ? -magnitude : magnitude;
 }
 
 namespace {
@@ -117,9 +118,11 @@ std::int32_t best_scale(const GroupValues& group, unsigned bits, std::int32_t le
   const CodeRange range = range_of(bits);
   if (group.largest == 0) return kNoScale;
   const std::int32_t top = std::max(code_above(group.largest / range.most), least);
+  const int tried = bits == 4 ? kTriedAt4Bits : kTriedAt8Bits;
   std::int32_t best = top;
   double best_error = group.error(group_scale(top), range);
-  for (int down = 1; down <= (bits == 4 ? kTriedAt4Bits : kTriedAt8Bits) && top - down >= least; ++down) {
+  // The even codes downwards and, at 4 bits, their negatives.
+  for (int down = bits == 4 ? -1 : 2; down <= 2 * tried && top - down >= least; down += bits == 4 ? 1 : 2) {
     const double error = group.error(group_scale(top - down), range);
     if (error < best_error) best = top - down, best_error = error;
   }
@@ -219,7 +222,7 @@ GroupQuantiser::Scales GroupQuantiser::choose_scales(unsigned bits, std::uint64_
   const std::uint64_t groups = group_count(n_, scales.group);
   scales.codes.resize(groups * m_);
   scales.values.resize(groups * m_);
-  const std::int32_t least = 8 * (kLeastExponent - exponent_);
+  const std::int32_t least = 16 * (kLeastExponent - exponent_);
   GroupValues values;
   for (std::uint64_t g = 0; g < groups; ++g)
     for (std::uint64_t o = 0; o < m_; ++o) {
@@ -268,7 +271,7 @@ GroupCodes GroupQuantiser::round(unsigned bits, std::uint64_t group) const {
   out.scale_codes.resize(scales.codes.size());
   for (std::uint64_t g = 0; g < groups; ++g)
     for (std::uint64_t o = 0; o < m_; ++o)
-      out.scale_codes[axis_ == 1 ? o * groups + g : g * m_ + o] = scales.codes[g * m_ + o] + 8 * exponent_;
+      out.scale_codes[axis_ == 1 ? o * groups + g : g * m_ + o] = scales.codes[g * m_ + o] + 16 * exponent_;
   return out;
 }
 

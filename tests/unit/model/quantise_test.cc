@@ -120,7 +120,8 @@ TEST_CASE("one scale for all inputs is repeated in the blocks that take fewest b
   FoldGraphBuilder b;
   b.node("MatMul", {"x", b.weight("w", {784, 24})}, {"y"});
   const Result result = quantise(b, {4, 0, 0});
-  CHECK(int_of(result.node(0), "block_size") == 64);  // 13 x (32 + 4) bytes an output, 128 would take 7 x (64 + 4)
+  CHECK(int_of(result.node(0), "block_size") ==
+        64);  // 13 x (32 + 4) bytes an output, 128 would take 7 x (64 + 4)
 }
 
 TEST_CASE("a table of codes") {

@@ -152,9 +152,12 @@ TEST_CASE("group codes refuse what is not finite and metrics of another size") {
 
 TEST_CASE("scales have four significant bits and double every eight codes") {
   CHECK(group_scale(0) == 8);
-  CHECK(group_scale(7) == 15);
-  CHECK(group_scale(8) == 16);
-  CHECK(group_scale(-1) == 7.5f);
+  CHECK(group_scale(1) == -8);
+  CHECK(group_scale(14) == 15);
+  CHECK(group_scale(16) == 16);
+  CHECK(group_scale(-2) == 7.5f);
+  CHECK(group_scale(-1) == -7.5f);
   CHECK(std::isfinite(group_scale(kMostScaleCode)));
   CHECK(group_scale(kLeastScaleCode) > 0);
+  CHECK(std::isfinite(group_scale(kMostScaleCode - 1)));
 }

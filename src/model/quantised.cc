@@ -36,9 +36,13 @@ QuantisedUse expanded_use(const tensor::WeightLayout& layout, unsigned axis = 1)
   return use;
 }
 
+// Smaller matrices lie in the caches as floats: codes would make their products slower, and save no memory to
+// speak of (docs/quantized.md).
+constexpr std::uint64_t kLeastProduct = std::uint64_t{1} << 16;
+
 QuantisedUse product_use(const tensor::WeightLayout& layout, bool plain, unsigned axis) {
   QuantisedUse use = expanded_use(layout, axis);
-  if (!plain || layout.dtype != tensor::DType::f32) return use;
+  if (!plain || layout.dtype != tensor::DType::f32 || layout.elements() < kLeastProduct) return use;
   use.op = QuantisedOp::product;
   use.least_bits = 4;
   return use;

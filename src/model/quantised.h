@@ -11,7 +11,7 @@ namespace tt::model {
 // What ONNX Runtime gains by each, and why DequantizeLinear is none of them: docs/quantized.md.
 enum class QuantisedOp {
   none,
-  product,   // MatMul or Gemm by codes of 4 bits: com.microsoft.MatMulNBits
+  product,   // MatMul or Gemm by 65,536 codes of 4 bits or more: com.microsoft.MatMulNBits
   table,     // Gather from a table: com.microsoft.GatherBlockQuantized
   expanded,  // codes and scales become the weight by constant nodes, which a runtime computes once
 };

@@ -46,26 +46,27 @@ def two_uses():
 
 
 def vector():
-    return Graph([96]).node("MatMul", (96, 64))
+    return Graph([320]).node("MatMul", (320, 256))
 
 
 # name: a graph whose first weight is quantised, and the operator that multiplies with codes of 4 bits
 LAYERS = {
-    "product": (lambda: Graph([2, 5, 96]).node("MatMul", (96, 64)), "MatMulNBits"),
+    "product": (lambda: Graph([2, 5, 320]).node("MatMul", (320, 256)), "MatMulNBits"),
     "product of a vector": (vector, "MatMulNBits"),
-    "product of 100 inputs": (lambda: Graph([5, 100]).node("MatMul", (100, 64)), "MatMulNBits"),
-    "product of odd sides": (lambda: Graph([5, 75]).node("MatMul", (75, 65)), "MatMulNBits"),
-    "old product": (lambda: Graph([5, 96], ir_version=3, opset=8).node("MatMul", (96, 64)), "MatMulNBits"),
-    "new product": (lambda: Graph([5, 96], ir_version=10, opset=21).node("MatMul", (96, 64)), "MatMulNBits"),
-    "constant": (lambda: Graph([5, 96], constants=True).node("MatMul", (96, 64)), "MatMulNBits"),
-    "product on the left": (lambda: Graph([3, 64, 6]).node("MatMul", (96, 64), side=1), "Mul"),
-    "product of doubles": (lambda: Graph([5, 96], dtype=np.float64).node("MatMul", (96, 64)), "Mul"),
+    "product of 100 inputs": (lambda: Graph([5, 100]).node("MatMul", (100, 700)), "MatMulNBits"),
+    "product of odd sides": (lambda: Graph([5, 275]).node("MatMul", (275, 265)), "MatMulNBits"),
+    "old product": (lambda: Graph([5, 320], ir_version=3, opset=8).node("MatMul", (320, 256)), "MatMulNBits"),
+    "new product": (lambda: Graph([5, 320], ir_version=10, opset=21).node("MatMul", (320, 256)), "MatMulNBits"),
+    "constant": (lambda: Graph([5, 320], constants=True).node("MatMul", (320, 256)), "MatMulNBits"),
+    "product on the left": (lambda: Graph([3, 256, 6]).node("MatMul", (320, 256), side=1), "Mul"),
+    "small product": (lambda: Graph([2, 5, 96]).node("MatMul", (96, 64)), "Mul"),
+    "product of doubles": (lambda: Graph([5, 320], dtype=np.float64).node("MatMul", (320, 256)), "Mul"),
     "two uses": (two_uses, "Mul"),
-    "gemm": (lambda: Graph([7, 96]).node("Gemm", (96, 64), (64,)), "MatMulNBits"),
-    "gemm without bias": (lambda: Graph([7, 96]).node("Gemm", (96, 64)), "MatMulNBits"),
-    "transposed gemm": (lambda: Graph([7, 96]).node("Gemm", (64, 96), (64,), transB=1), "MatMulNBits"),
-    "old gemm": (lambda: Graph([7, 96], ir_version=3, opset=9).node("Gemm", (64, 96), (64,), transB=1), "MatMulNBits"),
-    "scaled gemm": (lambda: Graph([7, 96]).node("Gemm", (96, 64), (64,), alpha=0.6, beta=1.7), "Mul"),
+    "gemm": (lambda: Graph([7, 320]).node("Gemm", (320, 256), (256,)), "MatMulNBits"),
+    "gemm without bias": (lambda: Graph([7, 320]).node("Gemm", (320, 256)), "MatMulNBits"),
+    "transposed gemm": (lambda: Graph([7, 320]).node("Gemm", (256, 320), (256,), transB=1), "MatMulNBits"),
+    "old gemm": (lambda: Graph([7, 320], ir_version=3, opset=9).node("Gemm", (256, 320), (256,), transB=1), "MatMulNBits"),
+    "scaled gemm": (lambda: Graph([7, 320]).node("Gemm", (320, 256), (256,), alpha=0.6, beta=1.7), "Mul"),
     "convolution": (lambda: conv(IMAGE, (96, 8, 3, 3), attributes={"strides": [2, 1], "pads": [0, 1, 2, 1]}), "Mul"),
     "new convolution": (lambda: conv(IMAGE, (96, 8, 3, 3), ir_version=10, opset=21), "Mul"),
     "old convolution": (lambda: conv(IMAGE, (96, 8, 3, 3), ir_version=3, opset=8), "Mul"),
@@ -114,7 +115,7 @@ def test_half_precision(forms, tmp_path, graph, bits):
 @pytest.mark.parametrize("axis", [0, 1])
 def test_groups_across_the_inputs_still_run(forms, tmp_path, axis):
     """A user may ask for the other axis: no operator takes it, constants do."""
-    graph = Graph([5, 96]).node("MatMul", (96, 64))
+    graph = Graph([5, 320]).node("MatMul", (320, 256))
     dense, quantised, report = forms(graph.save(tmp_path / "model.onnx"), "--tensor", block(4, 32, axis))
     assert only(report)["encoding"]["axis"] == axis
     assert only(report)["op"] == ("MatMulNBits" if axis == 0 else "Mul")
@@ -236,12 +237,12 @@ def test_optional_input_is_dropped_and_named(tt, forms, data):
 
 
 def test_report_in_words(tt, forms, tmp_path):
-    g = Graph([5, 96]).node("MatMul", (96, 64)).node("MatMul", (64, 96))
+    g = Graph([5, 320]).node("MatMul", (320, 256)).node("MatMul", (256, 320))
     forms(g.save(tmp_path / "model.onnx"), "--tensor", block(4, 32, pattern="^w[01]$"))
     command = ["decompress", tmp_path / "out.tt", "-o", tmp_path / "o.onnx", "--form", "quantized"]
-    assert "quantised 2 weights: 49.15 kB -> 7.68 kB" in tt(*command).stderr.replace("2 of 2", "2")
+    assert "quantised 2 weights: 655.36 kB -> 102.40 kB" in tt(*command).stderr.replace("2 of 2", "2")
     verbose = tt(*command, "--verbose").stderr
-    assert "24576 -> 3840" in verbose and "MatMulNBits" in verbose and "blockquant,bits=4,group=32,axis=0" in verbose
+    assert "327680 -> 51200" in verbose and "MatMulNBits" in verbose and "blockquant,bits=4,group=32,axis=0" in verbose
     assert tt(*command, "--quiet").stderr == ""
     dense = json.loads(tt("decompress", tmp_path / "out.tt", "-o", tmp_path / "o.onnx", "--json").stdout)
     assert dense["quantized"] is None

@@ -74,7 +74,7 @@ QuantisedLayer layer_of(QuantisedOp op, BlockShape stored, std::uint64_t rows, s
 
 TEST_CASE("a product by codes of 4 bits") {
   FoldGraphBuilder b;
-  b.node("MatMul", {"x", b.weight("w", {100, 24})}, {"y"});
+  b.node("MatMul", {"x", b.weight("w", {100, 700})}, {"y"});
   const Result result = quantise(b, {4, 32, 0});
   CHECK(ops_of(result.proto) == Names{"MatMulNBits"});
   const onnx::NodeProto& node = result.node(0);
@@ -83,19 +83,19 @@ TEST_CASE("a product by codes of 4 bits") {
   CHECK(node.name() == "n.y");
   CHECK(node.output(0) == "y");
   CHECK(int_of(node, "K") == 100);
-  CHECK(int_of(node, "N") == 24);
+  CHECK(int_of(node, "N") == 700);
   CHECK(int_of(node, "bits") == 4);
   CHECK(int_of(node, "accuracy_level") == 1);
   const std::int64_t block = int_of(node, "block_size");
   CHECK(block == 32);
-  CHECK(dims_of(result, "w_codes") == Shape{24, 4, 16});
-  CHECK(dims_of(result, "w_scales") == Shape{24 * 4});
+  CHECK(dims_of(result, "w_codes") == Shape{700, 4, 16});
+  CHECK(dims_of(result, "w_scales") == Shape{700 * 4});
   CHECK(find_initializer(result.proto, "w") == nullptr);
-  CHECK(find_initializer(result.proto, "w_codes")->raw_data() == std::string(24 * 4 * 16, 'B'));
+  CHECK(find_initializer(result.proto, "w_codes")->raw_data() == std::string(700 * 4 * 16, 'B'));
   REQUIRE(result.proto.opset_import_size() == 2);
   CHECK(result.proto.opset_import(1).domain() == "com.microsoft");
   CHECK(result.fate().quantised);
-  CHECK(result.fate().bytes_quantised == 24 * 4 * (16 + 4));
+  CHECK(result.fate().bytes_quantised == 700 * 4 * (16 + 4));
 }
 
 TEST_CASE("the domain is imported once") {
@@ -103,13 +103,13 @@ TEST_CASE("the domain is imported once") {
   onnx::OperatorSetIdProto* import = b.proto.add_opset_import();
   import->set_domain("com.microsoft");
   import->set_version(1);
-  b.node("MatMul", {"x", b.weight("w", {64, 24})}, {"y"});
+  b.node("MatMul", {"x", b.weight("w", {640, 240})}, {"y"});
   CHECK(quantise(b, {4, 32, 0}).proto.opset_import_size() == b.proto.opset_import_size());
 }
 
 TEST_CASE("Gemm keeps its C in an Add") {
   FoldGraphBuilder b;
-  b.node("Gemm", {"x", b.weight("w", {64, 32}), "c"}, {"y"});
+  b.node("Gemm", {"x", b.weight("w", {640, 320}), "c"}, {"y"});
   const Result result = quantise(b, {4, 16, 0});
   CHECK(ops_of(result.proto) == Names{"MatMulNBits", "Add"});
   CHECK(inputs(result.node(1)) == Names{result.node(0).output(0), "c"});
@@ -118,7 +118,7 @@ TEST_CASE("Gemm keeps its C in an Add") {
 
 TEST_CASE("one scale for all inputs is repeated in the blocks that take fewest bytes") {
   FoldGraphBuilder b;
-  b.node("MatMul", {"x", b.weight("w", {784, 24})}, {"y"});
+  b.node("MatMul", {"x", b.weight("w", {784, 240})}, {"y"});
   const Result result = quantise(b, {4, 0, 0});
   CHECK(int_of(result.node(0), "block_size") ==
         64);  // 13 x (32 + 4) bytes an output, 128 would take 7 x (64 + 4)
@@ -159,7 +159,7 @@ TEST_CASE("constants in front of every other layer, which stays as it is") {
 TEST_CASE("names that the model has already are not taken again") {
   FoldGraphBuilder b;
   b.node("Relu", {"x"}, {"w_codes"});
-  b.node("MatMul", {"w_codes", b.weight("w", {64, 24})}, {"y"});
+  b.node("MatMul", {"w_codes", b.weight("w", {640, 240})}, {"y"});
   CHECK(inputs(quantise(b, {4, 32, 0}).node(1)) == Names{"w_codes", "w_codes_1", "w_scales"});
 }
 
@@ -214,8 +214,8 @@ TEST_CASE("what cannot be quantised says why") {
 
 TEST_CASE("uses: products, tables and all else, along their inputs") {
   FoldGraphBuilder b;
-  b.node("MatMul", {"x", b.weight("a", {64, 24})}, {"u"});
-  b.node("Gemm", {"u", b.weight("b", {32, 24})}, {"v"});
+  b.node("MatMul", {"x", b.weight("a", {640, 240})}, {"u"});
+  b.node("Gemm", {"u", b.weight("b", {320, 240})}, {"v"});
   set_int(b.graph().mutable_node(1), "transB", 1);
   b.node("Gather", {b.weight("c", {50, 40}), "v"}, {"z"});
   b.node("MatMul", {b.weight("d", {64, 24}), "z"}, {"y"});
@@ -228,6 +228,9 @@ TEST_CASE("uses: products, tables and all else, along their inputs") {
   CHECK(uses[2].op == QuantisedOp::table);
   CHECK(uses[2].axis == 1);
   CHECK(uses[3].op == QuantisedOp::expanded);
+  FoldGraphBuilder small;
+  small.node("MatMul", {"x", small.weight("w", {64, 24})}, {"y"});
+  CHECK(quantised_uses(open_proto(small.proto))[0].op == QuantisedOp::expanded);
 }
 
 }  // namespace tt::model::test

@@ -152,8 +152,9 @@ TEST_CASE("blockquant refuses what it does not take") {
     }
     return base::ErrorKind::internal;
   };
-  CHECK(kind_of([&] { codec.check(layout_of(DType::f32, {4, 4}), block(5, 16, 1)); }) ==
-        base::ErrorKind::usage);
+  CHECK(kind_of([&] {
+          codec.check(layout_of(DType::f32, {4, 4}), block(5, 16, 1));
+        }) == base::ErrorKind::usage);
   CHECK(kind_of([&] {
           codec.check(layout_of(DType::f32, {4, 4}), block(4, 16, codec::kNoAxis));
         }) == base::ErrorKind::usage);

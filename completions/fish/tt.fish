@@ -47,6 +47,7 @@ complete -c tt -n '__tt_is compress' -l lossless -d 'keep everything'
 complete -c tt -n '__tt_is compress' -l rollback -r -F -d 'also write a lossless .tt'
 complete -c tt -n '__tt_is compress' -l preset -x -a 'low balanced high newport' -d 'built-in values'
 complete -c tt -n '__tt_is compress' -l method -x -a 'auto svd tt' -d 'encodings to choose from'
+complete -c tt -n '__tt_is compress' -l runtime -x -a 'any quantized' -d 'what the plan must run on'
 complete -c tt -n '__tt_is compress' -l svd -x -a 'full truncated randomized' -d 'how low rank factors are computed'
 complete -c tt -n '__tt_is compress' -l max-rank -x -d 'largest rank'
 complete -c tt -n '__tt_is compress' -l epsilon -x -d 'wished relative error'
@@ -67,7 +68,7 @@ complete -c tt -n '__tt_is compress' -l no-generate -d 'do not run the model on 
 
 # decompress
 complete -c tt -n '__tt_is decompress' -s o -l output -r -F -d 'the model to write'
-complete -c tt -n '__tt_is decompress' -l form -x -a 'dense factored' -d 'form of the weights'
+complete -c tt -n '__tt_is decompress' -l form -x -a 'dense factored quantized' -d 'form of the weights'
 complete -c tt -n '__tt_is decompress' -l dtype -x -a 'original f32 f16' -d 'type of the weights of --layers'
 complete -c tt -n '__tt_is decompress' -l layers -x -d 'only the weights that match'
 complete -c tt -n '__tt_is decompress' -l external-data -d 'weights into a file of their own'

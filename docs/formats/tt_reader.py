@@ -175,6 +175,13 @@ def read_codes(data, rows, cols):
     require((coder.states >> 16 == 1).all() and not any(bit), "a code stream does not end where it should")
     return np.concatenate(out)
 
+def read_bands(core, rows, cols):
+    """A matrix of integers in code streams of at most 2^21 codes, or of one row."""
+    bands, most = [np.zeros((0, cols), int)], max(1, (1 << 21) // max(1, cols))
+    for left in range(rows, 0, -most):
+        bands.append(read_codes(core.read(varint(core) if most < left else -1), min(left, most), cols))
+    return np.concatenate(bands)
+
 def decode_quant(core, rows, cols):
     kind, steps = struct.unpack("<Bf", core.read(5))
     out, kept = np.zeros((rows, cols), f32), [np.arange(rows), np.arange(cols)]
@@ -183,12 +190,16 @@ def decode_quant(core, rows, cols):
         steps = np.where(codes < 0, f32(0), f32(steps) * np.ldexp((8 + codes % 8).astype(f32), codes // 8))
         kept[2 - kind] = np.flatnonzero(steps)
         steps = np.expand_dims(steps[steps != 0], kind - 1)
-    (rows, cols), bands = map(len, kept), []
-    for left in range(rows, 0, -max(1, (1 << 21) // max(1, cols))):
-        height = min(left, max(1, (1 << 21) // max(1, cols)))
-        bands.append(read_codes(core.read(varint(core) if height < left else -1), height, cols))
-    out[np.ix_(*kept)] = np.concatenate(bands or [np.zeros((0, cols))]).astype(f32) * f32(steps)
+    out[np.ix_(*kept)] = read_bands(core, *map(len, kept)).astype(f32) * f32(steps)
     return out
+
+def decode_blockquant(core, rows, cols, group, axis):
+    shape, middle = [rows, cols], struct.unpack("<h", core.read(2))[0]
+    group, shape[axis] = group or max(shape[axis], 1), -(-shape[axis] // (group or max(shape[axis], 1)))
+    codes = 2 * middle + read_codes(core.read(varint(core)), *shape)
+    scales = np.where(codes % 2, f32(-1), f32(1)) * np.ldexp((8 + codes // 2 % 8).astype(f32), codes // 16)
+    scales = np.repeat(scales, group, axis)
+    return read_bands(core, rows, cols).astype(f32) * scales[:rows, :cols]
 
 def product(a, b):
     """float32, one k after the other: the order of operations is part of the format."""
@@ -242,6 +253,8 @@ class Weight:
             return halves.astype("<u2").view("<f2").astype(f32)
         if self.format == "quant":
             return decode_quant(io.BytesIO(data), self.rows, self.size // max(self.rows, 1))
+        if self.format == "blockquant":
+            return decode_blockquant(io.BytesIO(data), self.rows, self.size // max(self.rows, 1), *map(int, map(self.keys.get, ("group", "axis"))))
         if not self.layouts:
             left, right = map(io.BytesIO, self.cores)
             rank = varint(left)

@@ -110,6 +110,16 @@ void check_paths(const Invocation& invocation, const CompressOptions& options) {
   }
 }
 
+std::string runtime_of(const Arguments& arguments) {
+  const std::string* text = arguments.value("runtime");
+  if (text == nullptr) return "any";
+  const std::string runtime = OptionValue{kName, "runtime", *text}.choice({"any", "quantized"});
+  for (const std::string_view other : {"lossless", "plan"})
+    if (runtime != "any" && arguments.has(other))
+      throw_usage("options --" + std::string(other) + " and --runtime exclude each other");
+  return runtime;
+}
+
 pipeline::Effort effort_of(const std::string* text) {
   using pipeline::Effort;
   if (text == nullptr) return Effort::normal;
@@ -138,6 +148,9 @@ CompressOptions make_options(const Invocation& invocation) {
   set_goal(invocation, options);
   set_method(invocation, options);
   set_selection(invocation, options);
+  options.runtime = runtime_of(arguments);
+  if (options.runtime != "any" && options.method != "auto")
+    throw_usage("option --runtime " + options.runtime + " needs --method auto");
   check_paths(invocation, options);
   return options;
 }
@@ -163,7 +176,8 @@ Command compress_command() {
       "exit status 1 and no file. With limits instead of a size goal, the smallest file that keeps them.\n"
       "PATTERN is RE2, searched in the names of a weight and of the nodes that use it, or role:NAME\n"
       "(role:attention, role:attention.q, role:conv). SPEC is raw, lossless, f16, rounded,mantissa=14,\n"
-      "quant,rate=3, lowrank,step=0.2, lowrank,rank=32, tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
+      "quant,rate=3, blockquant,bits=4,group=32, lowrank,step=0.2, lowrank,rank=32,\n"
+      "tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
   command.options = {
       {.name = "output",
        .letter = 'o',
@@ -177,6 +191,9 @@ Command compress_command() {
       {.name = "method",
        .value = "METHOD",
        .help = "auto (any encoding), svd (low rank) or tt (tensor train)"},
+      {.name = "runtime",
+       .value = "HOW",
+       .help = "any, or quantized: a plan that decompress --form quantized makes runnable"},
       {.name = "svd",
        .value = "HOW",
        .help = "how low rank factors are computed: full, truncated or randomized"},

@@ -27,7 +27,7 @@ DecompressOptions make_options(const Invocation& invocation) {
   DecompressOptions options;
   options.input = only_argument(invocation, "FILE.tt");
   options.output = arguments.text("output");
-  options.form = choice(arguments, "form", "dense", {"dense", "factored"});
+  options.form = choice(arguments, "form", "dense", {"dense", "factored", "quantized"});
   options.dtype = choice(arguments, "dtype", "original", {"original", "f32", "f16"});
   if (const std::string* layers = arguments.value("layers"))
     options.layers = OptionValue{kName, "layers", *layers}.pattern();
@@ -63,14 +63,15 @@ Command decompress_command() {
   command.description =
       "Writes the model that FILE.tt holds, with every weight dense, in the format that it came in. A file\n"
       "made by compress --lossless gives the original files byte for byte. With --form factored, a weight\n"
-      "that is stored as lowrank or tt becomes two layers wherever that is less work than one. Weights\n"
-      "stream from file to file: memory does not grow with the model. PATTERN is RE2 or role:NAME, as in\n"
-      "tt compress.";
+      "that is stored as lowrank or tt becomes two layers wherever that is less work than one; with --form\n"
+      "quantized, one stored as blockquant stays codes of 4 or 8 bits, which operators of ONNX Runtime\n"
+      "(1.22 or later) multiply with. Weights stream from file to file: memory does not grow with the\n"
+      "model. PATTERN is RE2 or role:NAME, as in tt compress.";
   command.options = {
       {.name = "output", .letter = 'o', .value = "FILE", .help = "the model to write, - for standard output"},
       {.name = "form",
        .value = "FORM",
-       .help = "dense: every weight one tensor; factored: two where that is less work"},
+       .help = "dense, factored (two layers where that is less work) or quantized (codes)"},
       {.name = "dtype", .value = "TYPE", .help = "original, f32 or f16: of the weights that --layers writes"},
       {.name = "layers", .value = "PATTERN", .help = "only the weights that match, as a safetensors file"},
       {.name = "external-data", .help = "put the weights into an external data file beside OUT"},
@@ -78,6 +79,7 @@ Command decompress_command() {
   };
   command.examples = {"tt decompress model.tt -o model.onnx",
                       "tt decompress model.tt -o small.onnx --form factored",
+                      "tt decompress model.tt -o int4.onnx --form quantized",
                       "tt decompress model.tt -o attention.safetensors --layers role:attention"};
   command.run = run;
   return command;

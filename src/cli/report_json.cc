@@ -36,6 +36,11 @@ Json encoding_json(const codec::Encoding& encoding) {
     case codec::Format::quant:
       add_fineness(encoding, object);
       break;
+    case codec::Format::blockquant:
+      object.emplace_back("bits", Json(std::uint64_t{encoding.bits}));
+      object.emplace_back("group", Json(encoding.group));
+      object.emplace_back("axis", Json(std::uint64_t{encoding.axis}));
+      break;
     case codec::Format::tt:
       object.emplace_back("modes", Json::of(encoding.modes));
       object.emplace_back("ranks", Json::of(encoding.ranks));
@@ -188,6 +193,31 @@ Json factored_json(const pipeline::DecompressReport& report) {
                          {"dropped_inputs", texts_json(factored.dropped_inputs)}});
 }
 
+Json quantised_weight_json(const pipeline::QuantisedWeight& weight) {
+  const Json bytes(
+      JsonObject{{"dense", Json(weight.bytes_dense)}, {"quantized", Json(weight.bytes_quantised)}});
+  return Json(JsonObject{{"name", Json(weight.name)},
+                         {"encoding", encoding_json(weight.encoding)},
+                         {"quantized", Json(weight.quantised)},
+                         {"why", weight.quantised ? Json() : Json(weight.why)},
+                         {"op", weight.quantised ? Json(weight.op) : Json()},
+                         {"bytes", weight.quantised ? bytes : Json()}});
+}
+
+Json quantised_json(const pipeline::DecompressReport& report) {
+  if (report.form != "quantized") return Json();
+  const pipeline::QuantisedReport& quantised = report.quantised;
+  JsonArray weights;
+  for (const pipeline::QuantisedWeight& weight : quantised.weights)
+    weights.push_back(quantised_weight_json(weight));
+  const Json bytes(
+      JsonObject{{"dense", Json(quantised.bytes_dense)}, {"quantized", Json(quantised.bytes_quantised)}});
+  return Json(JsonObject{{"count", Json(quantised.quantised)},
+                         {"bytes", bytes},
+                         {"weights", Json(std::move(weights))},
+                         {"dropped_inputs", texts_json(quantised.dropped_inputs)}});
+}
+
 }  // namespace
 
 Json compress_json(const pipeline::CompressReport& report) {
@@ -216,6 +246,7 @@ Json decompress_json(const pipeline::DecompressReport& report) {
                  {"exact", Json(report.exact)},
                  {"form", Json(report.form)},
                  {"factored", factored_json(report)},
+                 {"quantized", quantised_json(report)},
                  {"seconds", Json(report.seconds)},
                  {"peak_rss_bytes", Json(report.peak_rss_bytes)}});
 }

@@ -12,7 +12,7 @@ namespace tt::cli {
 
 // `verbose` lists every weight.
 std::string compress_text(const pipeline::CompressReport& report, bool verbose);
-// `verbose` lists every weight that is stored as factors.
+// `verbose` lists every weight that is stored as factors, or as codes.
 std::string decompress_text(const pipeline::DecompressReport& report, bool verbose);
 // `verbose` adds the parts of the file, the original's files and the options.
 std::string inspect_text(const pipeline::InspectReport& report, bool verbose);

@@ -54,7 +54,7 @@ class MemoryCores : public CoreReader {
 // How a weight is encoded: in which metric, and how factors are computed (which changes their last digits,
 // and what is stored where a method fails).
 struct EncodeOptions {
-  // What the error is measured in, where the format makes use of it (quant); null: the identity.
+  // What the error is measured in, where the format makes use of it (quant, blockquant); null: the identity.
   const tensor::Metric* metric = nullptr;
   const tensor::SicPlan* sic = nullptr;  // of this metric, where the caller has one already
   tensor::SvdMethod svd_method = tensor::SvdMethod::truncated;  // lowrank

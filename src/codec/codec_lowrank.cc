@@ -6,7 +6,7 @@
 #include "codec/coded_factors.h"
 #include "codec/core_rounding.h"
 #include "codec/cursor.h"
-#include "codec/quant_core.h"
+#include "codec/row_writer.h"
 #include "tensor/gram.h"
 #include "tensor/svd.h"
 
@@ -95,7 +95,7 @@ class LowRankCodec final : public Codec {
  private:
   static bool coded(const Encoding& encoding) { return encoding.rate > 0 || encoding.step > 0; }
   static void check_sides(const WeightLayout& layout) {
-    if (std::max(layout.rows, layout.cols) <= kMaxQuantSide) return;
+    if (std::max(layout.rows, layout.cols) <= kMaxSide) return;
     throw base::Error(base::ErrorKind::usage,
                       "a weight of " + std::to_string(layout.rows) + "x" + std::to_string(layout.cols) +
                           " is too long for coded factors",

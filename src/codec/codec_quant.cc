@@ -4,6 +4,7 @@
 #include "codec/codecs.h"
 #include "codec/quant.h"
 #include "codec/quant_core.h"
+#include "codec/row_writer.h"
 
 namespace tt::codec {
 namespace {
@@ -16,7 +17,7 @@ class QuantCodec final : public Codec {
     if ((encoding.rate > 0) == (encoding.step > 0))
       throw base::Error(base::ErrorKind::usage, "encoding 'quant' needs one of the keys 'rate' and 'step'",
                         "give the bits a weight, for example quant,rate=3");
-    if (layout.cols > kMaxQuantSide)
+    if (layout.cols > kMaxSide)
       throw base::Error(
           base::ErrorKind::usage,
           "a weight of " + std::to_string(layout.cols) + " columns is too wide for encoding 'quant'",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 
 #include "base/error.h"
@@ -10,9 +11,10 @@
 namespace tt::codec {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNames{"raw", "lossless", "f16",  "lowrank",
-                                                 "tt",  "rounded",  "quant"};
+constexpr std::array<std::string_view, 8> kNames{"raw", "lossless", "f16",   "lowrank",
+                                                 "tt",  "rounded",  "quant", "blockquant"};
 constexpr std::size_t kMaxModes = 8;
+constexpr std::uint64_t kLeastGroup = 16, kMostGroup = 65536;  // what runtimes multiply with
 constexpr double kMaxRate = 24, kMaxStep = 1000;
 
 [[noreturn]] void refuse(const std::string& why, const std::string& hint) {
@@ -23,7 +25,7 @@ Format format_from_name(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
     refuse("unknown encoding " + base::quoted(name),
-           "encodings are raw, lossless, rounded, f16, quant, lowrank and tt");
+           "encodings are raw, lossless, rounded, f16, quant, blockquant, lowrank and tt");
   }
   return static_cast<Format>(found - kNames.begin());
 }
@@ -89,6 +91,29 @@ unsigned parse_mantissa(std::string_view text, Format format) {
   return static_cast<unsigned>(bits);
 }
 
+unsigned parse_code_bits(std::string_view text) {
+  if (text == "4") return 4;
+  if (text == "8") return 8;
+  refuse("bad value " + base::quoted(text) + " for key 'bits'", "codes have 4 or 8 bits");
+}
+
+std::uint64_t parse_group(std::string_view text) {
+  if (text == "0") return 0;
+  const std::uint64_t group = parse_number("group", text);
+  if (!std::has_single_bit(group) || group < kLeastGroup || group > kMostGroup)
+    refuse("bad value " + base::quoted(text) + " for key 'group'",
+           "give a power of two from " + std::to_string(kLeastGroup) + " to " + std::to_string(kMostGroup) +
+               ", or 0 for one scale a row or column");
+  return group;
+}
+
+unsigned parse_axis(std::string_view text) {
+  if (text == "0") return 0;
+  if (text == "1") return 1;
+  refuse("bad value " + base::quoted(text) + " for key 'axis'",
+         "groups run along axis 0 (rows) or 1 (columns) of the weight's matrix");
+}
+
 std::string_view keys_of(Format format) {
   switch (format) {
     case Format::f16:
@@ -100,6 +125,8 @@ std::string_view keys_of(Format format) {
       return "modes, ranks, dtype";
     case Format::quant:
       return "rate, step";
+    case Format::blockquant:
+      return "bits, group, axis";
     default:
       return "none";
   }
@@ -117,6 +144,12 @@ void set_key(Encoding& encoding, std::string_view key, std::string_view value) {
     encoding.rate = parse_positive(key, value, kMaxRate);
   } else if (key == "step" && has_codes(format)) {
     encoding.step = parse_positive(key, value, kMaxStep);
+  } else if (key == "bits" && format == Format::blockquant) {
+    encoding.bits = parse_code_bits(value);
+  } else if (key == "group" && format == Format::blockquant) {
+    encoding.group = parse_group(value);
+  } else if (key == "axis" && format == Format::blockquant) {
+    encoding.axis = parse_axis(value);
   } else if (key == "rank" && format == Format::lowrank) {
     encoding.rank = parse_number(key, value);
   } else if (key == "modes" && format == Format::tt) {
@@ -150,6 +183,10 @@ std::string spec_of(const Encoding& encoding) {
   if (encoding.format == Format::f16 && encoding.mantissa != 10)
     spec += ",mantissa=" + std::to_string(encoding.mantissa);
   if (encoding.format == Format::rounded) spec += ",mantissa=" + std::to_string(encoding.mantissa);
+  if (encoding.format == Format::blockquant) {
+    spec += ",bits=" + std::to_string(encoding.bits) + ",group=" + std::to_string(encoding.group);
+    if (encoding.axis != kNoAxis) spec += ",axis=" + std::to_string(encoding.axis);
+  }
   if (encoding.format == Format::lowrank && encoding.rank != 0)
     spec += ",rank=" + std::to_string(encoding.rank);
   if (has_codes(encoding.format) && encoding.rate != 0) spec += ",rate=" + number_text(encoding.rate);

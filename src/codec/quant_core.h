@@ -7,9 +7,6 @@
 
 namespace tt::codec {
 
-// What is held in memory a column or a row: decoding needs them whole.
-inline constexpr std::uint64_t kMaxQuantSide = std::uint64_t{1} << 24;
-
 // Large matrices are coded in bands of rows, so that what the coder needs in memory stays below some 50 MB.
 inline constexpr std::uint64_t kBandCodes = std::uint64_t{1} << 21;
 inline std::uint64_t band_rows(std::uint64_t cols) {

@@ -6,6 +6,7 @@
 #include "codec/codecs.h"
 #include "codec/cursor.h"
 #include "codec/quant_core.h"
+#include "codec/row_writer.h"
 #include "tensor/vector_clones.h"
 
 namespace tt::codec {
@@ -25,7 +26,7 @@ struct Steps {
 };
 
 std::vector<float> read_steps(ByteCursor& cursor, float scale, std::uint64_t count) {
-  if (count > kMaxQuantSide) throw_corrupt("it has too many steps");
+  if (count > kMaxSide) throw_corrupt("it has too many steps");
   const base::ByteView stream = cursor.take(cursor.varint());
   std::vector<float> steps;
   steps.reserve(count);
@@ -51,40 +52,6 @@ Steps read_head(ByteCursor& cursor, const WeightLayout& layout) {
   if (steps.kind == StepKind::row) steps.steps = read_steps(cursor, steps.scale, layout.rows);
   return steps;
 }
-
-// Rows of values in, pieces of payload out.
-class RowWriter {
- public:
-  RowWriter(const WeightLayout& layout, const PayloadSink& sink)
-      : layout_(layout),
-        sink_(sink),
-        most_(std::max<std::uint64_t>(1, kPieceBytes / std::max<std::uint64_t>(1, layout.cols * 8))) {
-    values_.reserve(most_ * layout.cols);
-  }
-  // The next row, to be filled; zeros.
-  std::span<float> row() {
-    if (values_.size() == most_ * layout_.cols) flush();
-    values_.resize(values_.size() + layout_.cols);
-    ++rows_;
-    return std::span(values_).last(layout_.cols);
-  }
-  std::uint64_t rows() const { return rows_; }
-  void flush() {
-    if (values_.empty()) return;
-    piece_.resize(values_.size() * tensor::element_size(layout_.dtype));
-    tensor::from_float(layout_.dtype, values_, piece_);
-    sink_(offset_, piece_);
-    offset_ += piece_.size();
-    values_.clear();
-  }
-
- private:
-  const WeightLayout& layout_;
-  const PayloadSink& sink_;
-  std::uint64_t most_, rows_ = 0, offset_ = 0;
-  std::vector<float> values_;
-  base::Bytes piece_;
-};
 
 class Dequantiser {
  public:

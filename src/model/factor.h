@@ -34,6 +34,7 @@ struct Factor {
   std::string name;     // in the factored model
   tensor::Shape shape;  // as the node takes it
   std::uint64_t bytes = 0;
+  std::int32_t data_type = 0;  // of ONNX; 0: the weight's
 };
 
 // What became of a weight that has factors.

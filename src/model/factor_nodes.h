@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/factor.h"
 
@@ -21,8 +22,9 @@ struct FactorNames {
 };
 
 struct FactorNodes {
-  std::string why;            // not empty: the node cannot be factored
-  base::Bytes first, second;  // NodeProto messages
+  std::string why;                       // not empty: the node cannot be factored
+  std::vector<base::Bytes> before = {};  // NodeProto messages: nodes of constants
+  base::Bytes first, second;             // likewise, instead of the node; both empty: it stays
   tensor::Shape left_shape, right_shape;
   bool left_transposed = false, right_transposed = false;
 };

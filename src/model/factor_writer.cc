@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -66,14 +67,17 @@ base::Bytes constant_start(const Factor& factor, std::int32_t data_type) {
 
 Skeleton FactorWriter::write() {
   const std::vector<Range> defined = definitions();
-  for (const FactorPlan& plan : plans_) write_plan(plan, defined[plan.tensor]);
+  std::map<std::uint32_t, std::vector<const FactorPlan*>> by_node;
+  for (const FactorPlan& plan : plans_) by_node[plan.node].push_back(&plan);
+  for (const auto& [node, plans] : by_node) write_node(node, plans, defined);
   write_tensors();
   remove_declarations();
+  if (!domain_.empty() && graph_.places().domains.count(domain_) == 0) import_domain();
   const std::uint64_t size = fix_lengths(state_.onnx.messages, state_.files[0].file.size(), edits_);
   if (size > kMaxProtobufBytes)
     throw base::Error(
         base::ErrorKind::unsupported,
-        "the factored model has " + std::to_string(size) + " bytes, above protobuf's limit of 2 GB",
+        "the model would have " + std::to_string(size) + " bytes, above protobuf's limit of 2 GB",
         "put its weights into a data file with --external-data");
   SkeletonBuilder builder(state_.files);
   builder.add_file(0, edits_);
@@ -95,23 +99,37 @@ Range FactorWriter::node_range(std::uint32_t node) const {
   return graph_.places().nodes[static_cast<std::size_t>(at)].whole;
 }
 
-// Both factors and both nodes stand where the node stood: constants before their use, and the order of fields
-// of two kinds says nothing. A node's field has more than three bytes, so each part takes some of its range:
-// edits are sorted by where they begin.
-void FactorWriter::write_plan(const FactorPlan& plan, const Range& definition) {
-  const Range range = node_range(plan.node);
-  const std::int32_t type = state_.onnx.tensors[plan.tensor].data_type;
-  write_factor({range.begin, range.begin + 1}, plan.left, plan.index, type);
-  write_factor({range.begin + 1, range.begin + 2}, plan.right, plan.index + 1, type);
-  Edit& nodes = replace({range.begin + 2, range.end});
-  nodes.text = field_before(onnx::GraphProto::kNodeFieldNumber, plan.nodes.first, 0);
-  append(nodes.text, field_before(onnx::GraphProto::kNodeFieldNumber, plan.nodes.second, 0));
-  replace(definition);
+// New tensors and nodes stand where the node stood: constants before their use, and the order of fields of
+// two kinds says nothing. A node's field has three bytes or more for each of its inputs, so each part takes
+// some of its range: edits are sorted by where they begin.
+void FactorWriter::write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans,
+                              const std::vector<Range>& defined) {
+  const Range range = node_range(node);
+  std::uint64_t at = range.begin;
+  base::Bytes before, instead;
+  const auto add = [](base::Bytes& text, const base::Bytes& message) {
+    if (!message.empty()) append(text, field_before(onnx::GraphProto::kNodeFieldNumber, message, 0));
+  };
+  for (const FactorPlan* const plan : plans) {
+    const std::int32_t type = state_.onnx.tensors[plan->tensor].data_type;
+    write_factor({at, at + 1}, plan->left, plan->index, type);
+    write_factor({at + 1, at + 2}, plan->right, plan->index + 1, type);
+    at += 2;
+    for (const base::Bytes& one : plan->nodes.before) add(before, one);
+    add(instead, plan->nodes.first);
+    add(instead, plan->nodes.second);
+    replace(defined[plan->tensor]);
+  }
+  Edit& nodes = replace({at, range.end});
+  nodes.text = std::move(before);
+  append(nodes.text, instead);
+  if (instead.empty()) nodes.copy = range;
 }
 
 // Before version 4 of the format an initializer has to be an input as well; a Constant need not.
 void FactorWriter::write_factor(const Range& range, const Factor& factor, std::uint32_t index,
-                                std::int32_t data_type) {
+                                std::int32_t weight_type) {
+  const std::int32_t data_type = factor.data_type != 0 ? factor.data_type : weight_type;
   const std::uint32_t weight = static_cast<std::uint32_t>(state_.weights.size()) + index;
   Edit& edit = replace(range);
   if (graph_.places().ir_version < kFirstFreeInitializers) {
@@ -169,6 +187,16 @@ void FactorWriter::write_tensor(const TensorInfo& info, std::uint32_t weight) {
   } else if (known) {
     edits_.push_back(payload_edit(info.place, weight));
   }
+}
+
+// At the end of the file: the order of its fields says nothing.
+void FactorWriter::import_domain() {
+  onnx::OperatorSetIdProto import;
+  import.set_domain(domain_);
+  import.set_version(1);
+  Edit& edit = edits_.emplace_back();
+  edit.range = {state_.files[0].file.size(), state_.files[0].file.size()};
+  edit.text = field_before(onnx::ModelProto::kOpsetImportFieldNumber, bytes_of(import), 0);
 }
 
 // What the file says about weights that are gone.

@@ -11,7 +11,7 @@
 
 namespace tt::model {
 
-// A weight of the main graph and the only node that uses it.
+// A weight of the main graph and the only node that uses it, or the first of several that stay as they are.
 struct FactorPlan {
   std::uint32_t tensor = kNone;  // of Onnx
   NameId value = 0;              // the weight's name in the graph
@@ -26,24 +26,28 @@ class FactorWriter {
   FactorWriter(const Model::State& state, const FoldGraph& graph, const std::vector<FactorPlan>& plans,
                std::string location)
       : state_(state), graph_(graph), plans_(plans), location_(std::move(location)) {}
+  // Operators of this domain, version 1, are among the new nodes.
+  void use_domain(const std::string& domain) { domain_ = domain; }
   // Errors: unsupported if the model file would be above kMaxProtobufBytes.
   Skeleton write();
   const std::vector<std::string>& dropped_inputs() const { return dropped_inputs_; }
 
  private:
-  void write_plan(const FactorPlan& plan, const Range& definition);
-  void write_factor(const Range& range, const Factor& factor, std::uint32_t index, std::int32_t data_type);
+  void write_node(std::uint32_t node, const std::vector<const FactorPlan*>& plans,
+                  const std::vector<Range>& defined);
+  void write_factor(const Range& range, const Factor& factor, std::uint32_t index, std::int32_t weight_type);
   void write_tensors();
   void write_tensor(const TensorInfo& info, std::uint32_t weight);
   std::vector<Range> definitions() const;
   void remove_declarations();
+  void import_domain();
   Edit& replace(const Range& range);
   Range node_range(std::uint32_t node) const;
 
   const Model::State& state_;
   const FoldGraph& graph_;
   const std::vector<FactorPlan>& plans_;
-  std::string location_;
+  std::string location_, domain_;
   std::vector<Edit> edits_;
   PayloadFile outside_;
   std::vector<std::string> dropped_inputs_;

@@ -202,4 +202,13 @@ std::optional<std::vector<std::int64_t>> FoldGraph::integers(NameId name) const 
   return values;
 }
 
+std::vector<NameId> constant_names(const Onnx& onnx) {
+  std::vector<NameId> names(onnx.tensors.size(), 0);
+  for (const std::uint32_t tensor : onnx.graphs[0].initializers) names[tensor] = onnx.tensors[tensor].name;
+  for (const std::uint32_t node : onnx.graphs[0].nodes)
+    if (onnx.nodes[node].tensor != kNone)
+      names[onnx.nodes[node].tensor] = onnx.value(onnx.nodes[node].outputs, 0);
+  return names;
+}
+
 }  // namespace tt::model

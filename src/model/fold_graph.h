@@ -137,4 +137,8 @@ class FoldGraph {
   std::uint64_t new_bytes_ = 0;
 };
 
+// By tensor: the name of a constant of the main graph (an initializer's own, or what its Constant node
+// gives), else 0.
+std::vector<NameId> constant_names(const Onnx& onnx);
+
 }  // namespace tt::model

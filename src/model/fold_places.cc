@@ -43,6 +43,7 @@ class Finder {
       if (f.tag == bytes_tag(onnx::OperatorSetIdProto::kDomainFieldNumber)) domain = in_.text(f);
       if (f.tag == varint_tag(onnx::OperatorSetIdProto::kVersionFieldNumber)) version = f.value;
     });
+    places_.domains.insert(domain);
     if (domain.empty() || domain == "ai.onnx") places_.opset = std::max(places_.opset, version);
   }
 

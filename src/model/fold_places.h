@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/input_file.h"
@@ -19,6 +21,7 @@ struct FieldPlace {
 
 struct FoldPlaces {
   std::uint64_t ir_version = 0, opset = 0;  // of the default domain
+  std::set<std::string> domains;            // that the file imports
   bool annotated = false;                   // training information or quantization annotations name tensors
   std::vector<FieldPlace> nodes, initializers, inputs, values;  // as in Graph; values: value_info
 };

@@ -32,6 +32,17 @@ void check_paths(const CompressOptions& options, const model::Model& model) {
                     "choose another output path");
 }
 
+void check_runtime(const CompressOptions& options, const model::Model& model) {
+  if (options.runtime == "any") return;
+  if (options.runtime != "quantized")
+    throw Error(ErrorKind::usage, "unknown runtime " + base::quoted(options.runtime), "use any or quantized");
+  if (model.format() != model::FileFormat::onnx)
+    throw Error(ErrorKind::usage,
+                "--runtime quantized is for ONNX models, and " + base::quoted(options.input) +
+                    " is a safetensors file",
+                "leave --runtime out: a file without a graph does not run");
+}
+
 std::uint64_t size_goal(const CompressOptions& options, std::uint64_t bytes_in) {
   std::uint64_t goal = UINT64_MAX;
   if (options.target_ratio)
@@ -167,6 +178,7 @@ CompressReport compress(const CompressOptions& options, base::Progress& progress
   tensor::check_address_space(base::worker_count(options.threads));
   const model::Model original = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
   check_paths(options, original);
+  check_runtime(options, original);
 
   CompressReport report;
   report.input = options.input;

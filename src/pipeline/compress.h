@@ -28,7 +28,8 @@ struct CompressOptions {
   bool lossless = false;                      // restores the input file(s) byte for byte
   std::string rollback;                       // also write a lossless .tt here
   std::string method = "auto";                // auto, svd, tt
-  std::string svd = "truncated";              // of low rank: full, truncated, randomized
+  std::string runtime = "any";    // quantized: only what runs so (model/quantised.h), where it can
+  std::string svd = "truncated";  // of low rank: full, truncated, randomized
   std::optional<std::uint64_t> max_rank;
   std::optional<double> epsilon;    // a wish under svd and tt: no rank beyond it is used
   std::vector<TensorSpec> tensors;  // the last one that matches a weight counts

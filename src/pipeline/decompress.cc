@@ -71,15 +71,30 @@ void decompress_external(const container::Container& container, const Decompress
   publish(outs, options, report);
 }
 
-// False if nothing was to be factored: the dense form is the result.
+template <typename Form>
+void write_form(const Form& form, const DecompressOptions& options, unsigned threads,
+                base::Progress& progress, DecompressReport& report) {
+  std::vector<base::OutputFile> outs = open_outputs(output_paths(form.files(), options.output));
+  form.write(outs, threads, progress);
+  publish(outs, options, report);
+}
+
+// False if no layer changes: the dense form is the result.
 bool decompress_factored(const container::Container& container, const DecompressOptions& options,
                          unsigned threads, base::Progress& progress, DecompressReport& report) {
   const FactoredForm form(container, options.output, options.external, threads);
   report.factored = form.report();
   if (report.factored.factored == 0) return false;
-  std::vector<base::OutputFile> outs = open_outputs(output_paths(form.files(), options.output));
-  form.write(outs, threads, progress);
-  publish(outs, options, report);
+  write_form(form, options, threads, progress, report);
+  return true;
+}
+
+bool decompress_quantised(const container::Container& container, const DecompressOptions& options,
+                          unsigned threads, base::Progress& progress, DecompressReport& report) {
+  const QuantisedForm form(container, options.output, options.external, threads);
+  report.quantised = form.report();
+  if (report.quantised.quantised == 0) return false;
+  write_form(form, options, threads, progress, report);
   return true;
 }
 
@@ -99,15 +114,17 @@ void decompress_to_form(const container::Container& container, const DecompressO
   if (!options.layers.empty()) return decompress_layers(container, options, threads, progress, report);
   if (options.form == "factored" && decompress_factored(container, options, threads, progress, report))
     return;
+  if (options.form == "quantized" && decompress_quantised(container, options, threads, progress, report))
+    return;
   if (options.external && container.manifest().files.size() == 1)
     return decompress_external(container, options, threads, progress, report);
   decompress_model(container, options, threads, progress, report);
 }
 
 void check_options(const DecompressOptions& options) {
-  if (options.form != "dense" && options.form != "factored")
+  if (options.form != "dense" && options.form != "factored" && options.form != "quantized")
     throw Error(ErrorKind::usage, "unknown form " + base::quoted(options.form),
-                "use --form dense or --form factored");
+                "use --form dense, factored or quantized");
   if (options.form != "dense" && !options.layers.empty())
     throw Error(ErrorKind::usage, "--layers gives dense weights, --form " + options.form + " a whole model",
                 "leave one of them out");

@@ -11,6 +11,7 @@
 #include "container/container.h"
 #include "model/factor.h"
 #include "model/skeleton_writer.h"
+#include "pipeline/rebuilt_graph.h"
 
 namespace tt::pipeline {
 
@@ -45,20 +46,14 @@ class FactoredForm {
   void write(std::vector<base::OutputFile>& outs, unsigned threads, base::Progress& progress) const;
 
  private:
-  void rebuild(unsigned threads);
-  void match_weights(const model::Placement& placement);
   std::vector<model::FactorShape> shapes(unsigned threads);
   void describe();
-  void write_weight_at(std::size_t index, const model::Placement& placement,
-                       std::vector<base::OutputFile>& outs) const;
   void write_factors(std::size_t pair, const model::Placement& placement,
                      std::vector<base::OutputFile>& outs) const;
 
   const container::Container& container_;
-  std::vector<base::OutputFile> blank_;
-  std::optional<model::Model> model_;
-  std::vector<std::size_t> stored_;  // by weight of the model: of the container, or kLiteral
-  std::vector<std::string> unfit_;   // by weight of the model: why its factors cannot be used
+  std::optional<RebuiltGraph> graph_;
+  std::vector<std::string> unfit_;  // by weight of the model: why its factors cannot be used
   model::FactoredModel factored_;
   FactoredReport report_;
 };

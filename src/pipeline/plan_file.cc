@@ -93,6 +93,7 @@ Json options_json(const CompressOptions& options, bool lossless) {
   if (options.effort != Effort::normal)
     json.emplace_back("effort", std::string(terms_of(options.effort).name));
   json.emplace_back("method", options.method);
+  if (options.runtime != "any") json.emplace_back("runtime", options.runtime);
   if (options.max_rank) json.emplace_back("max_rank", *options.max_rank);
   if (options.epsilon) json.emplace_back("epsilon", *options.epsilon);
   JsonArray tensors;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "model/quantised.h"
 
 namespace tt::pipeline {
 namespace {
@@ -61,8 +62,28 @@ plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOp
   return price;
 }
 
-bool is_factorisation(codec::Format format) {
-  return format == codec::Format::lowrank || format == codec::Format::tt;
+// Of a matrix, not of a vector.
+bool needs_matrix(codec::Format format) {
+  return format == codec::Format::lowrank || format == codec::Format::tt ||
+         format == codec::Format::blockquant;
+}
+
+// The forms of blockquant that a runtime multiplies with.
+std::vector<codec::Encoding> runnable_blocks(const model::QuantisedUse& use, const model::Weight& weight) {
+  std::vector<codec::Encoding> blocks;
+  const std::uint64_t inputs = use.axis == 1 ? weight.layout.cols : weight.layout.rows;
+  for (const unsigned bits : {4u, 8u})
+    for (const std::uint64_t group : {16u, 32u, 64u, 128u, 0u}) {
+      // With 8 bits the next larger groups are as good. Without an operator, groups that divide the inputs
+      // need nothing but their scales.
+      const bool fine = bits == 8 && (group == 16 || group == 64);
+      const bool expanded =
+          use.op == model::QuantisedOp::expanded || (use.op == model::QuantisedOp::product && bits == 8);
+      const bool ragged = expanded && group != 0 && inputs % group != 0;
+      if (bits < use.least_bits || fine || ragged || group >= inputs) continue;
+      blocks.push_back({.format = codec::Format::blockquant, .bits = bits, .group = group, .axis = use.axis});
+    }
+  return blocks;
 }
 
 // The user's patterns, compiled once, and whether each was of use.
@@ -106,9 +127,9 @@ class Rules {
   }
 
  private:
-  // A factorisation asked for a whole layer does not concern its bias.
+  // What is asked for a whole layer's matrix does not concern its bias.
   static bool fits(const model::Weight& weight, const codec::Encoding& encoding) {
-    return !is_factorisation(encoding.format) || (weight.layout.rows > 1 && weight.layout.cols > 1);
+    return !needs_matrix(encoding.format) || (weight.layout.rows > 1 && weight.layout.cols > 1);
   }
   std::optional<std::size_t> last_tensor(const model::Weight& weight) {
     std::optional<std::size_t> last;
@@ -149,12 +170,18 @@ Selection select_weights(const model::Model& model, const CompressOptions& optio
   Selection selection;
   Rules rules(options);
   selection.svd_method = svd_method_of(options.svd);
+  const std::vector<model::QuantisedUse> uses = model::quantised_uses(model);
   for (const model::Weight& weight : model.weights()) {
+    const model::QuantisedUse& use = uses[selection.options.size()];
     plan::PriceOptions price = options_by_role(weight, options, selection.svd_method);
     std::string reason = rules.apply(weight, price);
     if (exact) reason = "lossless";
     if (!reason.empty()) price.freedom = Freedom::exact;
     if (exact) price.fixed.reset();
+    price.block_axis = use.axis;
+    if (options.runtime == "quantized" && use.op != model::QuantisedOp::none &&
+        model::is_layer_role(weight.role))
+      price.blocks = runnable_blocks(use, weight);
     selection.options.push_back(price);
     selection.importances.push_back(weight.role == model::Role::other ? kOtherImportance : 1);
     selection.reasons.push_back(std::move(reason));

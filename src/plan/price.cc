@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "plan/block_curve.h"
 #include "plan/factor_curve.h"
 #include "plan/factors.h"
 #include "plan/rounding.h"
@@ -79,6 +80,8 @@ std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceO
     return through_float(narrowing_error(weight), [&] {
       return price_low_rank(weight.layout, weight.values(), options, {encoding.dtype});
     });
+  if (encoding.format == Format::blockquant && encoding.axis == codec::kNoAxis)
+    encoding.axis = options.block_axis;
   if (encoding.format == Format::tt && encoding.modes.empty())
     encoding.modes = tensor::balanced_modes(weight.layout.rows, weight.layout.cols);
   if (encoding.format == Format::tt && encoding.ranks.empty())
@@ -104,6 +107,10 @@ std::vector<Candidate> price_codes(const codec::WeightData& weight, const PriceO
 std::vector<Candidate> price_free(const codec::WeightData& weight, const PriceOptions& options) {
   std::vector<Candidate> candidates = price_exact(weight);
   if (options.freedom == Freedom::exact) return candidates;
+  if (!options.blocks.empty())
+    return through_float(narrowing_error(weight), [&] {
+      return price_block(weight, options.sic, options.blocks, options.grid.sampled);
+    });
   const bool single_values = options.freedom == Freedom::values || options.method == Method::automatic;
   const bool few = options.quant_first && options.freedom == Freedom::matrix && single_values;
   // First, because it needs a copy of the weight too.

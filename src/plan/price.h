@@ -4,10 +4,11 @@
 // Errors are those of the layer's output in the weight's metric, without calibration (C = I) relative
 // Frobenius norms of the weight. `lossless` and `f16` are priced by the codec's estimators on the values
 // themselves, their rounding errors counted as if they were as likely in every direction; `quant` at a few
-// steps on some of the outputs (plan/quant_curve.h); `lowrank` by the singular spectrum (the error of every
-// rank at once, Eckart-Young); `tt` by the spectra of the unfoldings, error^2 <= sum_k tail_k(r_k) (Oseledets
-// 2011, Theorem 2.2). Cores in half precision add kHalfCoreError^2. Factorisations know C = I only: where
-// there is another metric they are priced only if the user asks for them.
+// steps on some of the outputs (plan/quant_curve.h), `blockquant` at each of its forms likewise; `lowrank` by
+// the singular spectrum (the error of every rank at once, Eckart-Young); `tt` by the spectra of the
+// unfoldings, error^2 <= sum_k tail_k(r_k) (Oseledets 2011, Theorem 2.2). Cores in half precision add
+// kHalfCoreError^2. Factorisations know C = I only: where there is another metric they are priced only if the
+// user asks for them.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,9 @@ struct PriceOptions {
   double epsilon = 0;      // svd, tt: ranks beyond this relative error are not priced
   std::optional<codec::Encoding> fixed =
       {};  // --tensor: this encoding alone; missing ranks and modes are searched
+  // Not empty: these alone, all of them blockquant (plan/block_curve.h).
+  std::vector<codec::Encoding> blocks = {};
+  unsigned block_axis = 1;  // of blockquant where `fixed` leaves it open
 };
 
 // At least one candidate. Errors: usage if `fixed` does not fit the weight; bad_data if `sic` does not.

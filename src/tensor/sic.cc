@@ -7,22 +7,16 @@
 
 #include "base/error.h"
 #include "tensor/sic_column.h"
-#include "tensor/vector_clones.h"
+#include "tensor/sic_feedback.h"
 
 namespace tt::tensor {
 namespace {
 
-constexpr std::uint64_t kBlock = 64;    // inputs between two matrix products
-constexpr std::uint64_t kPiece = 2048;  // outputs whose targets stay in the first-level cache
-constexpr double kPriorWeight = 16;     // of the columns before, in codes
-constexpr double kRange = 0x1p100;      // largest ratio of two steps
+constexpr double kPriorWeight = 16;  // of the columns before, in codes
+constexpr double kRange = 0x1p100;   // largest ratio of two steps
 // Below it (values are below 1) steps are powers of two: code times step is then the value itself, or as near
 // to it as a float with 24 bits can be, where any other step would add a rounding as large as its own.
 constexpr double kFinest = 0x1p-22;
-
-TT_VECTOR_CLONES void add_scaled(float* to, const float* from, float factor, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) to[i] += factor * from[i];
-}
 
 double sum_of_squares(std::span<const float> values) {
   double sums[4] = {0, 0, 0, 0};
@@ -45,13 +39,7 @@ std::uint32_t step_code_of(double ratio) {
 class Run {
  public:
   Run(const SicPlan& plan, std::uint64_t outputs, const std::vector<float>& values, const SicOptions& options)
-      : plan_(plan),
-        n_(plan.size()),
-        m_(outputs),
-        originals_(values),
-        targets_(plan.feedback().empty() ? std::vector<float>() : values),
-        errors_(std::min(kBlock, n_) * m_),
-        options_(options) {}
+      : plan_(plan), n_(plan.size()), m_(outputs), originals_(values), options_(options) {}
 
   // `s` and options.limit in the units of `values`; fills all but the scale's power of two and the ratios.
   void operator()(double s, SicCodes& out);
@@ -61,16 +49,13 @@ class Run {
  private:
   void set_steps(double s, SicCodes& out) const;
   void set_fine_steps(double smallest, double largest_gain, SicCodes& out) const;
-  void round_input(std::uint64_t k, std::uint64_t first, SicCodes& out);
-  void add_earlier_errors(std::uint64_t k, std::uint64_t first);
-  void update_later(std::uint64_t first, std::uint64_t end);
+  void round_input(std::uint64_t k, std::span<const float> targets, std::span<float> errors, SicCodes& out);
   Thresholds thresholds(std::span<const float> targets, ColumnRule rule) const;
   void remember(const Tally& tally);
 
   const SicPlan& plan_;
   std::uint64_t n_, m_;
   std::span<const float> originals_;
-  std::vector<float> targets_, errors_;
   SicOptions options_;
   Tally prior_;
   double damped_error_ = 0, squared_error_ = 0;
@@ -102,24 +87,6 @@ void Run::set_steps(double s, SicCodes& out) const {
     out.step_codes[plan_.order()[k]] = step_code_of(std::min(largest / gains[k], kRange));
 }
 
-void Run::add_earlier_errors(std::uint64_t k, std::uint64_t first) {
-  float* const target = targets_.data() + k * m_;
-  for (std::uint64_t at = 0; at < m_; at += kPiece) {
-    const std::uint64_t count = std::min(kPiece, m_ - at);
-    for (std::uint64_t i = first; i < k; ++i)
-      add_scaled(target + at, errors_.data() + (i - first) * m_ + at, plan_.feedback()[i * n_ + k], count);
-  }
-}
-
-void Run::update_later(std::uint64_t first, std::uint64_t end) {
-  const auto rest = static_cast<blasint>(n_ - end), m = static_cast<blasint>(m_),
-             n = static_cast<blasint>(n_);
-  if (rest == 0 || m == 0) return;
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rest, m, static_cast<blasint>(end - first), 1.0f,
-              plan_.feedback().data() + first * n_ + end, n, errors_.data(), m, 1.0f,
-              targets_.data() + end * m_, m);
-}
-
 Thresholds Run::thresholds(std::span<const float> targets, ColumnRule rule) const {
   for (int round = 0; round < 2 && options_.price > 0; ++round) {
     Tally tally = tally_of(targets, rule);
@@ -139,17 +106,15 @@ void Run::remember(const Tally& tally) {
   prior_.sum += fresh * (tally.sum * weight - prior_.sum);
 }
 
-void Run::round_input(std::uint64_t k, std::uint64_t first, SicCodes& out) {
+void Run::round_input(std::uint64_t k, std::span<const float> targets, std::span<float> errors,
+                      SicCodes& out) {
   const std::uint64_t input = plan_.order()[k];
   const std::span<const float> originals = originals_.subspan(k * m_, m_);
-  const std::span<const float> targets =
-      targets_.empty() ? originals : std::span(targets_).subspan(k * m_, m_);
   ColumnRule rule;
   rule.step = out.step_codes.empty() ? out.scale : sic_step(out.scale, out.step_codes[input]);
   rule.inverse = 1 / rule.step;
   rule.most = static_cast<float>(std::min<double>(kMaxSicCode, std::floor(options_.limit / rule.step)));
   rule.thresholds = thresholds(targets, rule);
-  const std::span<float> errors = std::span(errors_).subspan((k - first) * m_, m_);
   const ColumnResult result =
       round_column(targets, originals, rule, std::span(out.codes).subspan(input * m_, m_), errors);
   if (!out.step_codes.empty() && result.tally.others == 0) out.step_codes[input] = 0;
@@ -164,14 +129,10 @@ void Run::operator()(double s, SicCodes& out) {
   out.codes.resize(n_ * m_);
   if (n_ == 0 || m_ == 0) return;
   set_steps(s, out);
-  for (std::uint64_t first = 0; first < n_; first += kBlock) {
-    const std::uint64_t end = std::min(first + kBlock, n_);
-    for (std::uint64_t k = first; k < end; ++k) {
-      if (!targets_.empty()) add_earlier_errors(k, first);
-      round_input(k, first, out);
-    }
-    if (!targets_.empty()) update_later(first, end);
-  }
+  SicFeedback(plan_, m_, originals_)
+      .run([&](std::uint64_t k, std::span<const float> targets, std::span<float> errors) {
+        round_input(k, targets, errors, out);
+      });
 }
 
 // values[position of input][output]; the axis' inputs are the columns (1) or rows (0) of the view.

@@ -18,7 +18,10 @@ MODELS = ["mnist_winml.onnx", "super_resolution.onnx", "ppocr_cls.onnx"]
 WAYS = {"budget": ["--target-ratio", "0.45"], "lossless": ["--lossless"],
         "svd": ["--method", "svd", "--target-ratio", "0.6"], "tt": ["--method", "tt", "--target-ratio", "0.6"],
         "quant": ["--tensor", ".=quant,rate=2.5", "--target-ratio", "1"],
-        "factors": ["--tensor", ".=lowrank,step=0.3", "--target-ratio", "1"], "f16": ["--tensor", ".=f16", "--target-ratio", "1"], "raw": ["--tensor", ".=raw", "--target-ratio", "1"]}
+        "factors": ["--tensor", ".=lowrank,step=0.3", "--target-ratio", "1"],
+        "f16": ["--tensor", ".=f16", "--target-ratio", "1"],
+        "blockquant4": ["--tensor", ".=blockquant,bits=4,group=16", "--target-ratio", "1"],
+        "blockquant8": ["--tensor", ".=blockquant,bits=8,group=0,axis=0", "--target-ratio", "1"], "raw": ["--tensor", ".=raw", "--target-ratio", "1"]}
 
 
 @pytest.fixture(params=[(model, way) for model in MODELS for way in WAYS], ids=lambda pair: f"{pair[0]}-{pair[1]}")

@@ -73,7 +73,7 @@ USAGE = [
     (["decompress", "old.tt"], ["no output given"]),
     (["decompress", "old.tt", "-o", "old.tt"], ["is the input file itself"]),
     (["decompress", "old.tt", "-o", "x", "--form", "sparse"], ["--form", "one of dense"]),
-    (["decompress", "old.tt", "-o", "x", "--form", "quantized"], ["--form", "one of dense"]),
+    (["decompress", "old.tt", "-o", "x", "--form", "quantised"], ["--form", "one of dense, factored, quantized"]),
     (["decompress", "old.tt", "-o", "x", "--dtype", "f64"], ["--dtype", "original, f32, f16"]),
     (["decompress", "old.tt", "-o", "x", "--layers", "("], ["--layers"]),
     (["decompress", "old.tt", "-o", "x", "--layers", "a", "--external-data"], ["exclude each other"]),

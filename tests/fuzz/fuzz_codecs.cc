@@ -30,6 +30,11 @@ codec::Encoding read_encoding(fuzz::Input& input) {
   const unsigned modes = input.byte() % 12, ranks = input.byte() % 12;
   for (unsigned i = 0; i < modes; ++i) encoding.modes.push_back(input.number());
   for (unsigned i = 0; i < ranks; ++i) encoding.ranks.push_back(input.number());
+  if (encoding.format == codec::Format::blockquant) {
+    encoding.bits = input.byte() % 2 ? 4 : 8;
+    encoding.group = input.byte() % 2 ? 16 : 0;
+    encoding.axis = input.byte() % 2;
+  }
   return encoding;
 }
 

@@ -29,6 +29,8 @@ static std::vector<Encoding> encodings() {
           {.format = Format::lossless},
           {.format = Format::f16, .mantissa = 6},
           {.format = Format::quant, .rate = 3},
+          {.format = Format::blockquant, .bits = 4, .group = 16, .axis = 1},
+          {.format = Format::blockquant, .bits = 8, .group = 0, .axis = 0},
           {.format = Format::lowrank, .rank = 3},
           {.format = Format::tt, .modes = {40, 5, 10}, .ranks = {6, 7}}};
 }
@@ -55,7 +57,7 @@ TEST_CASE("flipped bits never crash") {
     const codec::WeightData weight = sample_weight(DType::f32, {100, 60}, kind);
     for (const Encoding& encoding : encodings()) {
       if (encoding.format != Format::lossless && encoding.format != Format::f16 &&
-          (encoding.format != Format::quant || kind == 2))
+          ((encoding.format != Format::quant && encoding.format != Format::blockquant) || kind == 2))
         continue;
       const std::vector<codec::Core> cores = encode(weight, encoding);
       const std::size_t bits = cores[0].bytes.size() * 8;
@@ -82,6 +84,7 @@ TEST_CASE("random bytes never crash") {
     fails(weight, {.format = Format::lossless}, cores);
     fails(weight, {.format = Format::f16, .mantissa = 2}, cores);
     fails(weight, {.format = Format::quant, .rate = 3}, cores);
+    fails(weight, {.format = Format::blockquant, .group = 16, .axis = 1}, cores);
   }
 }
 

@@ -10,12 +10,28 @@ using codec::Encoding;
 using codec::Format;
 
 TEST_CASE("canonical specs read back to themselves") {
-  for (const char* spec :
-       {"raw", "lossless", "f16", "f16,mantissa=7", "rounded,mantissa=14", "quant,rate=3", "quant,rate=2.625",
-        "quant,step=0.05", "quant,step=1e-05", "quant", "lowrank,rank=32,dtype=f16", "lowrank,step=0.2",
-        "lowrank,rank=7,step=0.2", "lowrank,rate=0.5", "lowrank,rank=1,dtype=f32",
-        "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16", "lowrank,dtype=f16", "tt,dtype=f16",
-        "tt,modes=12,dtype=f32"}) {
+  for (const char* spec : {"raw",
+                           "lossless",
+                           "f16",
+                           "f16,mantissa=7",
+                           "rounded,mantissa=14",
+                           "quant,rate=3",
+                           "quant,rate=2.625",
+                           "blockquant,bits=4,group=32",
+                           "blockquant,bits=8,group=0,axis=0",
+                           "blockquant,bits=4,group=128,axis=1",
+                           "quant,step=0.05",
+                           "quant,step=1e-05",
+                           "quant",
+                           "lowrank,rank=32,dtype=f16",
+                           "lowrank,step=0.2",
+                           "lowrank,rank=7,step=0.2",
+                           "lowrank,rate=0.5",
+                           "lowrank,rank=1,dtype=f32",
+                           "tt,modes=4x16x4x16,ranks=8x8x8,dtype=f16",
+                           "lowrank,dtype=f16",
+                           "tt,dtype=f16",
+                           "tt,modes=12,dtype=f32"}) {
     CHECK(codec::spec_of(codec::parse_spec(spec)) == spec);
   }
 }
@@ -25,6 +41,7 @@ TEST_CASE("keys stand in any order, defaults are filled in") {
         "tt,modes=4x5,ranks=3,dtype=f32");
   CHECK(codec::spec_of(codec::parse_spec("lowrank,rank=4")) == "lowrank,rank=4,dtype=f16");
   CHECK(codec::spec_of(codec::parse_spec("f16,mantissa=10")) == "f16");
+  CHECK(codec::spec_of(codec::parse_spec("blockquant")) == "blockquant,bits=4,group=32");
   CHECK(codec::parse_spec("lowrank").rank == 0);
 }
 
@@ -73,7 +90,16 @@ TEST_CASE("anything else is a usage error with a hint") {
                                "lowrank,step=0.1,dtype=f16",
                                "lowrank,rate=1,step=0.1",
                                "quant,rank=3",
-                               "blockquant"};
+                               "blockquant,bits=3",
+                               "blockquant,bits=08",
+                               "blockquant,group=8",
+                               "blockquant,group=48",
+                               "blockquant,group=131072",
+                               "blockquant,group=-32",
+                               "blockquant,axis=2",
+                               "blockquant,rate=3",
+                               "quant,bits=4",
+                               "superquant"};
   for (const char* spec : wrong) {
     CAPTURE(spec);
     bool refused = false;
@@ -91,5 +117,5 @@ TEST_CASE("the table has every format at its place") {
     CHECK(codec::codec_for(format).format() == format);
     CHECK(codec::parse_spec(std::string(codec::format_name(format))).format == format);
   }
-  CHECK(codec::all_formats().size() == 7);
+  CHECK(codec::all_formats().size() == 8);
 }

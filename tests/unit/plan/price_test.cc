@@ -167,3 +167,32 @@ TEST_CASE("float64 is judged in double: what float32 would hide is no exact cand
     }
   }
 }
+
+TEST_CASE("blocks: every form that was asked for, at what it weighs and loses") {
+  const codec::WeightData weight = layer(8, 300, 128);
+  plan::PriceOptions options;
+  for (const unsigned bits : {4u, 8u})
+    for (const std::uint64_t group : {16u, 64u, 0u})
+      options.blocks.push_back(
+          {.format = codec::Format::blockquant, .bits = bits, .group = group, .axis = 1});
+  const plan::Curve curve = plan::price(weight, options);
+  CHECK(curve.size() >= 4);  // the others are larger and worse
+  for (const plan::Candidate& candidate : curve) {
+    CHECK(candidate.encoding.format == codec::Format::blockquant);
+    CHECK(candidate.loss > 0);
+  }
+  check_prices(weight, options);
+  options.freedom = Freedom::exact;
+  for (const plan::Candidate& candidate : plan::price(weight, options)) CHECK(candidate.loss == 0);
+}
+
+TEST_CASE("blockquant without an axis takes that of the layer") {
+  plan::PriceOptions options;
+  options.fixed = codec::parse_spec("blockquant,bits=8,group=16");
+  for (const unsigned axis : {0u, 1u}) {
+    options.block_axis = axis;
+    const plan::Curve curve = plan::price(layer(9, 40, 60), options);
+    REQUIRE(curve.size() == 1);
+    CHECK(curve[0].encoding.axis == axis);
+  }
+}

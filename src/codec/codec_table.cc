@@ -64,6 +64,7 @@ std::vector<float> read_core(const CoreLayout& layout, const CoreReader& cores, 
 
 void stream_product(const WeightLayout& layout, std::span<const float> left, std::vector<float> right,
                     std::uint64_t rows, std::uint64_t rank, std::uint64_t cols, const PayloadSink& sink) {
+  if (rows == 0 || cols == 0) return;
   const std::uint64_t element = tensor::element_size(layout.dtype);
   const std::uint64_t step =
       std::max<std::uint64_t>(1, kPieceBytes / (cols * std::max<std::uint64_t>(element, 4)));

@@ -1,19 +1,19 @@
 #include "codec/coded_factors.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "codec/cursor.h"
 #include "codec/quant_core.h"
 #include "tensor/gram.h"
+#include "tensor/product.h"
 
 namespace tt::codec {
 namespace {
 
 constexpr double kLeastError = 0.005;  // of the output: below it codes of the weight itself are smaller
 constexpr double kInputsFiner = 2, kUnseenFiner = 4;
+constexpr std::uint64_t kMostNumbers = std::uint64_t{1} << 28;  // in both factors: decoding holds them
 constexpr double kRidge = 1e-4;           // weak components may round to the same few entries
 constexpr std::uint64_t kMeasured = 256;  // outputs that errors are measured on
 
@@ -67,12 +67,6 @@ void drop_zero_inputs(tensor::SicCodes& codes) {
   codes.codes.resize(kept * codes.outputs);
 }
 
-std::uint64_t rank_cap(std::uint64_t rows, std::uint64_t cols, std::uint64_t wished) {
-  const std::uint64_t pays =
-      std::max<std::uint64_t>(1, rows * cols / std::max<std::uint64_t>(1, rows + cols));
-  return wished == 0 ? pays : std::min(wished, pays);
-}
-
 Core coded_core(base::Bytes bytes) {
   return {{std::nullopt, {bytes.size()}}, std::move(bytes)};
 }
@@ -102,6 +96,12 @@ struct FactorQuantiser::Factors {
   std::uint64_t rank() const { return directions.inputs; }
 };
 
+std::uint64_t most_coded_rank(const WeightLayout& layout) {
+  const std::uint64_t sides = std::max<std::uint64_t>(1, layout.rows + layout.cols);
+  const std::uint64_t pays = std::max<std::uint64_t>(1, layout.elements() / sides);
+  return std::min({pays, kMostNumbers / sides, layout.rows, layout.cols});
+}
+
 bool has_coded_factors(const WeightData& weight) {
   constexpr double kSmallest = 1e-30, kLargest = 1e37, kRoom = 16;
   if (!tensor::all_finite(weight.layout.dtype, weight.payload)) return false;
@@ -121,15 +121,17 @@ FactorQuantiser::FactorQuantiser(const WeightData& weight, const tensor::SicPlan
                       "cannot factorise a weight, its values are not finite, too large or too small",
                       "store it as lossless or quant");
   std::vector<float> values = weight.values();
-  const tensor::SicWeight ready(plan, {values, weight.layout.rows, weight.layout.cols});
+  tensor::SicWeight ready(plan, {values, weight.layout.rows, weight.layout.cols});
   inputs_ = plan.size();
   outputs_ = ready.outputs();
   unit_ = ready.scale_for(1);
   energy_ = ready.energy();
   norm_ = tensor::squared_norm(values);
   by_output_ = plan.axis() == 1 ? std::move(values) : transposed(values, inputs_, outputs_);
-  tensor::Svd found =
-      ready.components({.max_rank = rank_cap(outputs_, inputs_, max_rank), .tolerance = kLeastError});
+  const std::uint64_t most = most_coded_rank(weight.layout);
+  if (most == 0) return;
+  tensor::Svd found = std::move(ready).components(
+      {.max_rank = max_rank == 0 ? most : std::min(max_rank, most), .tolerance = kLeastError});
   directions_ = std::move(found.v);
   sigma_ = std::move(found.sigma);
 }
@@ -186,11 +188,9 @@ void FactorQuantiser::measure(const Factors& factors, QuantPoint& point) const {
                 errors.begin() + static_cast<std::ptrdiff_t>(i * inputs_));
     for (std::uint64_t k = 0; k < rank; ++k) left[i * rank + k] = directions[k * outputs_ + output];
   }
-  if (rank > 0)
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(count),
-                static_cast<blasint>(inputs_), static_cast<blasint>(rank), -1.0f, left.data(),
-                static_cast<blasint>(rank), inputs.data(), static_cast<blasint>(rank), 1.0f, errors.data(),
-                static_cast<blasint>(inputs_));
+  std::vector<float> products(errors.size());
+  tensor::fixed_order_product(left, transposed(inputs, inputs_, rank), count, rank, inputs_, products);
+  for (std::size_t i = 0; i < errors.size(); ++i) errors[i] -= products[i];
   const tensor::SicWeight left_over(plan_, Oriented(errors, count, inputs_, plan_.axis()).view());
   const double part = static_cast<double>(count) / static_cast<double>(outputs_);
   point.output_error = energy_ > 0 ? std::sqrt(left_over.energy() / (energy_ * part)) : 0;
@@ -231,7 +231,7 @@ tensor::LowRank read_coded_factors(const WeightLayout& layout, const CoreReader&
   const base::Bytes left = whole_core(cores, 0), right = whole_core(cores, 1);
   ByteCursor cursor(left);
   tensor::LowRank factors{layout.rows, layout.cols, cursor.varint(), {}, {}};
-  if (factors.rank > std::min(layout.rows, layout.cols)) throw_corrupt("its rank is out of range");
+  if (factors.rank > most_coded_rank(layout)) throw_corrupt("its rank is out of range");
   factors.left = read_factor(layout.rows, factors.rank, cursor.take(cursor.left()));
   factors.right = read_factor(factors.rank, layout.cols, right);
   return factors;

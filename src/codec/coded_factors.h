@@ -26,6 +26,10 @@
 
 namespace tt::codec {
 
+// As many components as are fewer numbers than the weight (at least one), 2^28 numbers in all at most. A
+// decoder refuses more.
+std::uint64_t most_coded_rank(const WeightLayout& layout);
+
 // False where the weight is too large or small, or its values are not finite.
 bool has_coded_factors(const WeightData& weight);
 

@@ -153,7 +153,7 @@ QualityFit fit_within(const Workshop& shop, const Measure& measure, std::uint64_
   if (!search.judge(std::move(fitted))) search.try_neighbours();
   if (search.best()) return std::move(*search.best());
   QualityFit fit = smallest();
-  if (fit.fitted.size.total > goal) throw_too_small(goal, *search.missed(), fit.fitted.size.total);
+  if (fit.fitted.size.total > goal) throw_too_small(goal, *search.missed(), fit.fitted.size.total + kGoalDigits);
   return fit;
 }
 

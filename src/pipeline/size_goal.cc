@@ -12,9 +12,6 @@ namespace {
 // Bytes of header and manifest, and of both for a weight, to start the search with.
 constexpr std::uint64_t kFixedGuess = 1000, kEntryGuess = 48;
 
-// The manifest names the goal: the file for a larger goal may be longer by its digits.
-constexpr std::uint64_t kGoalDigits = 16;
-
 std::string ratio_text(std::uint64_t part, std::uint64_t whole) {
   const std::uint64_t tenths = whole == 0 ? 0 : (part * 10000 + whole - 1) / whole;
   const std::string fraction = std::to_string(10000 + tenths % 10000);

@@ -24,6 +24,8 @@ struct FittedPlan {
 
 inline constexpr double kSlack = 0.001;  // of the goal
 inline constexpr int kMaxRounds = 24;
+// The manifest names the goal: the file for a larger goal may be longer by its digits.
+inline constexpr std::uint64_t kGoalDigits = 16;
 
 // Errors: goal_unreachable, naming the smallest size found and `bytes_in`.
 FittedPlan fit_to_size(const std::vector<plan::Curve>& curves, const plan::Importances& importances,

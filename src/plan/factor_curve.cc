@@ -51,7 +51,8 @@ std::vector<Candidate> price_coded_factors(const codec::WeightData& weight, cons
   std::optional<tensor::SicPlan> own;
   if (sic == nullptr) own.emplace(codec::identity_metric(weight.layout));
   const tensor::SicPlan& plan = sic == nullptr ? *own : *sic;
-  const codec::FactorQuantiser quantiser(weight, plan, grid.max_rank.value_or(0));
+  const std::uint64_t half = std::max<std::uint64_t>(1, codec::most_coded_rank(weight.layout) / 2);
+  const codec::FactorQuantiser quantiser(weight, plan, std::min(grid.max_rank.value_or(half), half));
   const double harm = plan.uniform() ? 1 : kComponentHarm;
   double step = quantiser.largest_step();
   int behind = 0;

@@ -18,9 +18,9 @@ struct FactorGrid {
 
 // `loss` counts an error a quarter more than one of `quant` where there is a metric (the .cc says why).
 // From the step at which the first component appears down to where the candidates of `rival`, in ascending
-// bytes, are smaller at equal loss (of `loss` as price() has it before retention_loss), or the rank is as
-// large as pays. `sic` null: C = I. None for weights whose singular values would take too long, or that have
-// no coded factors.
+// bytes, are smaller at equal loss (of `loss` as price() has it before retention_loss), or the rank is half
+// of what has as many numbers as the weight: beyond it dense codes always won. `sic` null: C = I. None for
+// weights whose singular values would take too long, or that have no coded factors.
 inline constexpr std::uint64_t kMaxFactorSide = 4096;  // the smaller one
 inline constexpr std::uint64_t kMaxFactorElements = std::uint64_t{1} << 24;
 std::vector<Candidate> price_coded_factors(const codec::WeightData& weight, const tensor::SicPlan* sic,

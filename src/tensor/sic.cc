@@ -205,8 +205,9 @@ Spectrum SicWeight::spectrum() && {
   return tensor::spectrum({rows, plan_->size(), outputs_});
 }
 
-Svd SicWeight::components(const SvdOptions& options) const {
-  Svd found = svd_with_retries({whitened(values_), plan_->size(), outputs_}, options);
+Svd SicWeight::components(const SvdOptions& options) && {
+  const std::vector<float> rows = whitened(std::move(values_));
+  Svd found = svd_with_retries({rows, plan_->size(), outputs_}, options);
   for (double& sigma : found.sigma) sigma = std::ldexp(sigma, exponent_);
   found.norm = std::ldexp(found.norm, exponent_);
   found.error = std::ldexp(found.error, exponent_);

@@ -92,7 +92,7 @@ class SicWeight {
   Spectrum spectrum() &&;
   // Of U^T W (inputs x outputs, in the order of the plan), in the weight's own units: v has the directions of
   // the outputs, sigma what the layer's output holds of each.
-  Svd components(const SvdOptions& options) const;
+  Svd components(const SvdOptions& options) &&;
   // The s at which the relative output error would be `error` if every rounding error were uniform.
   double scale_for(double error) const;
   // Gives the memory of the values back; round() and sample() must not be called after that.

@@ -138,6 +138,10 @@ TEST_CASE("weights without a component, and of other types") {
   const std::vector<codec::Core> none = encode_for(zeros, at_step(0.5), nullptr);
   CHECK(rank_of(none) == 0);
   CHECK(decode(zeros.layout, at_step(0.5), none) == zeros.payload);
+  for (const tensor::Shape& shape : {tensor::Shape{0, 30}, tensor::Shape{30, 0}}) {
+    const codec::WeightData empty{layout_of(DType::f32, shape), {}};
+    CHECK(decode(empty.layout, at_step(0.5), encode_for(empty, at_step(0.5), nullptr)).empty());
+  }
   for (const DType dtype : {DType::f16, DType::bf16, DType::f64}) {
     codec::WeightData weight = layered(60, 50, 5);
     codec::WeightData typed{layout_of(dtype, {60, 50}), {}};
@@ -178,8 +182,11 @@ TEST_CASE("broken cores are corrupt") {
     broken(cut);
   }
   std::vector<codec::Core> high = cores;
-  high[0].bytes[0] = 31;
-  broken(high);
+  CHECK(codec::most_coded_rank(weight.layout) == 17);
+  for (const std::uint8_t rank : {std::uint8_t{18}, std::uint8_t{31}}) {
+    high[0].bytes[0] = rank;
+    broken(high);
+  }
   high[0].bytes[0] = 3;
   broken(high);
   broken({cores[0]});

@@ -16,7 +16,8 @@ struct FactorGrid {
   std::optional<std::uint64_t> max_rank = {};
 };
 
-// `loss` counts an error a quarter more than one of `quant` where there is a metric (the .cc says why).
+// `loss` counts an error a quarter more than one of `quant` where there is a metric, half as much where there
+// is none (the .cc says why).
 // From the step at which the first component appears down to where the candidates of `rival`, in ascending
 // bytes, are smaller at equal loss (of `loss` as price() has it before retention_loss), or the rank is half
 // of what has as many numbers as the weight: beyond it dense codes always won. `sic` null: C = I. None for

@@ -107,11 +107,11 @@ class QualitySearch {
 }
 
 [[noreturn]] void throw_too_small(std::uint64_t goal, const Quality& reached, std::uint64_t needed) {
-  throw Error(ErrorKind::goal_unreachable,
-              "cannot keep the limits in " + std::to_string(goal) + " bytes: " + quality_text(reached, true) +
-                  " is reached, the smallest file found that keeps them has " + std::to_string(needed) +
-                  " bytes",
-              "use --target-bytes " + std::to_string(needed) + " or more, or leave the size goal out");
+  throw Error(
+      ErrorKind::goal_unreachable,
+      "cannot keep the limits in " + std::to_string(goal) + " bytes: " + quality_text(reached, true) +
+          " is reached, the smallest file found that keeps them has " + std::to_string(needed) + " bytes",
+      "use --target-bytes " + std::to_string(needed + kGoalDigits) + " or more, or leave the size goal out");
 }
 
 [[noreturn]] void throw_weight(const std::string& name, double error, double max_error) {
@@ -153,7 +153,7 @@ QualityFit fit_within(const Workshop& shop, const Measure& measure, std::uint64_
   if (!search.judge(std::move(fitted))) search.try_neighbours();
   if (search.best()) return std::move(*search.best());
   QualityFit fit = smallest();
-  if (fit.fitted.size.total > goal) throw_too_small(goal, *search.missed(), fit.fitted.size.total + kGoalDigits);
+  if (fit.fitted.size.total > goal) throw_too_small(goal, *search.missed(), fit.fitted.size.total);
   return fit;
 }
 

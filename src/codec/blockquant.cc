@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "codec/code_coder.h"
+#include "codec/code_bands.h"
 #include "codec/codecs.h"
-#include "codec/cursor.h"
 #include "codec/quant.h"
-#include "codec/quant_core.h"
 
 namespace tt::codec {
 namespace {
@@ -145,15 +143,14 @@ Core BlockQuantiser::core(unsigned bits, std::uint64_t group) const {
   const base::Bytes stream = encode_codes(scales);
   append_varint(bytes, static_cast<std::uint32_t>(stream.size()));
   bytes.insert(bytes.end(), stream.begin(), stream.end());
-  const std::uint64_t most = band_rows(codes.cols);
-  for (std::uint64_t first = 0; first < codes.rows && codes.cols > 0; first += most) {
-    const std::uint64_t count = std::min(most, codes.rows - first);
-    const auto band = std::span(codes.codes).subspan(first * codes.cols, count * codes.cols);
-    const base::Bytes coded = encode_codes({count, codes.cols, widened(band)});
-    if (first + count < codes.rows) append_varint(bytes, static_cast<std::uint32_t>(coded.size()));
-    bytes.insert(bytes.end(), coded.begin(), coded.end());
-  }
-  return {{std::nullopt, {bytes.size()}}, std::move(bytes)};
+  if (!codes.codes.empty())
+    append_bands(
+        codes.rows, codes.cols,
+        [&](std::uint64_t first, std::uint64_t count) {
+          return widened(std::span(codes.codes).subspan(first * codes.cols, count * codes.cols));
+        },
+        bytes);
+  return coded_core(std::move(bytes));
 }
 
 std::uint64_t scale_count(const WeightLayout& layout, const Encoding& encoding) {
@@ -184,24 +181,17 @@ std::vector<float> read_scales(ByteCursor& cursor, const WeightLayout& layout, c
 void read_blockquant(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
                      const ScaleSink& take_scales, const CodeRowSink& take_row) {
   check_cores({{std::nullopt, {0}}}, cores);
-  base::Bytes bytes(static_cast<std::size_t>(cores.size(0)));
-  cores.read(0, 0, bytes);
+  const base::Bytes bytes = whole_core(cores, 0);
   ByteCursor cursor(bytes);
   take_scales(read_scales(cursor, layout, encoding));
   const std::int32_t half = 1 << (encoding.bits - 1);
-  const std::uint64_t most = band_rows(layout.cols);
-  std::uint64_t row = 0;
-  for (std::uint64_t first = 0; first < layout.rows && layout.cols > 0; first += most) {
-    const std::uint64_t count = std::min(most, layout.rows - first);
-    const std::uint64_t size = first + count < layout.rows ? cursor.varint() : cursor.left();
-    decode_codes(cursor.take(size), count, layout.cols,
-                 [&](std::uint64_t, std::span<const std::int32_t> codes) {
-                   for (const std::int32_t code : codes)
-                     if (code < -half || code >= half) throw_corrupt("a code is out of range");
-                   for (std::uint64_t at = 0; at < codes.size(); at += layout.cols)
-                     take_row(row++, codes.subspan(at, layout.cols));
-                 });
-  }
+  std::uint64_t next = 0;
+  if (layout.elements() > 0)
+    decode_bands(cursor, layout.rows, layout.cols, [&](std::span<const std::int32_t> row) {
+      for (const std::int32_t code : row)
+        if (code < -half || code >= half) throw_corrupt("a code is out of range");
+      take_row(next++, row);
+    });
   if (cursor.left() != 0) throw_corrupt("bytes are left over");
 }
 

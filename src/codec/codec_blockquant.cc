@@ -3,15 +3,9 @@
 #include "base/error.h"
 #include "codec/blockquant.h"
 #include "codec/row_writer.h"
-#include "tensor/vector_clones.h"
 
 namespace tt::codec {
 namespace {
-
-TT_VECTOR_CLONES void scale_codes(const std::int32_t* codes, const float* scales, float* out,
-                                  std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(codes[i]) * scales[i];
-}
 
 [[noreturn]] void refuse(const std::string& why, const std::string& hint) {
   throw base::Error(base::ErrorKind::usage, why, hint);

@@ -81,7 +81,7 @@ class F16Codec final : public Codec {
     };
     base::Bytes bytes;
     encode_planes(scheme_of_half(encoding.mantissa), weight.layout.elements(), words, bytes);
-    return {{{std::nullopt, {bytes.size()}}, std::move(bytes)}};
+    return {coded_core(std::move(bytes))};
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
               const PayloadSink& sink) const override {

@@ -131,8 +131,7 @@ class LosslessCodec final : public Codec {
     return {{std::nullopt, {0}}};
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding&, const EncodeOptions&) const override {
-    base::Bytes bytes = encode_payload(weight);
-    return {{{std::nullopt, {bytes.size()}}, std::move(bytes)}};
+    return {coded_core(encode_payload(weight))};
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
               const PayloadSink& sink) const override {

@@ -53,11 +53,11 @@ class LowRankCodec final : public Codec {
   Format format() const override { return Format::lowrank; }
   void check(const WeightLayout& layout, const Encoding& encoding) const override {
     check_layout(layout);
-    if (coded(encoding))
+    if (knows_metric(encoding))
       check_sides(layout);
     else
       check_core_dtype(encoding);
-    const std::uint64_t least = coded(encoding) ? 0 : 1, most = std::min(layout.rows, layout.cols);
+    const std::uint64_t least = knows_metric(encoding) ? 0 : 1, most = std::min(layout.rows, layout.cols);
     if (encoding.rank >= least && encoding.rank <= most) return;
     throw base::Error(base::ErrorKind::usage,
                       "bad value " + std::to_string(encoding.rank) + " for key 'rank' of a " +
@@ -65,35 +65,27 @@ class LowRankCodec final : public Codec {
                       most == 0 ? "an empty weight has no rank" : "give 1 to " + std::to_string(most));
   }
   std::vector<CoreLayout> core_layouts(const WeightLayout& layout, const Encoding& encoding) const override {
-    if (coded(encoding)) return {{std::nullopt, {0}}, {std::nullopt, {0}}};
+    if (knows_metric(encoding)) return {{std::nullopt, {0}}, {std::nullopt, {0}}};
     return {{encoding.dtype, {layout.rows, encoding.rank}}, {encoding.dtype, {encoding.rank, layout.cols}}};
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                            const EncodeOptions& options) const override {
     check(weight.layout, encoding);
-    return coded(encoding) ? encode_coded(weight, encoding, options)
-                           : encode_typed(weight, encoding, options);
+    return knows_metric(encoding) ? encode_coded(weight, encoding, options)
+                                  : encode_typed(weight, encoding, options);
   }
   Encoding settled(Encoding encoding, const CoreReader& cores) const override {
-    if (coded(encoding)) encoding.rank = coded_rank(cores);
+    if (knows_metric(encoding)) encoding.rank = coded_rank(cores);
     return encoding;
   }
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
               const PayloadSink& sink) const override {
-    const std::vector<CoreLayout> layouts = core_layouts(layout, encoding);
-    check_cores(layouts, cores);
-    tensor::LowRank factors;
-    if (coded(encoding))
-      factors = read_coded_factors(layout, cores);
-    else
-      factors = {layout.rows, layout.cols, encoding.rank, read_core(layouts[0], cores, 0),
-                 read_core(layouts[1], cores, 1)};
+    tensor::LowRank factors = read_low_rank(layout, encoding, cores);
     stream_product(layout, factors.left, std::move(factors.right), layout.rows, factors.rank, layout.cols,
                    sink);
   }
 
  private:
-  static bool coded(const Encoding& encoding) { return encoding.rate > 0 || encoding.step > 0; }
   static void check_sides(const WeightLayout& layout) {
     if (std::max(layout.rows, layout.cols) <= kMaxSide) return;
     throw base::Error(base::ErrorKind::usage,
@@ -103,10 +95,12 @@ class LowRankCodec final : public Codec {
   }
   static std::vector<Core> encode_coded(const WeightData& weight, const Encoding& encoding,
                                         const EncodeOptions& options) {
+    if (!has_coded_factors(weight))
+      throw base::Error(base::ErrorKind::usage,
+                        "cannot factorise a weight, its values are not finite, too large or too small",
+                        "store it as lossless or quant");
     std::optional<tensor::SicPlan> own;
-    if (options.sic == nullptr)
-      own.emplace(options.metric == nullptr ? identity_metric(weight.layout) : *options.metric);
-    const FactorQuantiser quantiser(weight, options.sic == nullptr ? *own : *options.sic, encoding.rank);
+    const FactorQuantiser quantiser(weight, plan_for(weight.layout, options, own), encoding.rank);
     return quantiser.cores(encoding.step > 0 ? encoding.step : quantiser.step_for_rate(encoding.rate));
   }
   std::vector<Core> encode_typed(const WeightData& weight, const Encoding& encoding,
@@ -126,6 +120,14 @@ class LowRankCodec final : public Codec {
 };
 
 }  // namespace
+
+tensor::LowRank read_low_rank(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores) {
+  const std::vector<CoreLayout> layouts = lowrank_codec().core_layouts(layout, encoding);
+  check_cores(layouts, cores);
+  if (knows_metric(encoding)) return read_coded_factors(layout, cores);
+  return {layout.rows, layout.cols, encoding.rank, read_core(layouts[0], cores, 0),
+          read_core(layouts[1], cores, 1)};
+}
 
 const Codec& lowrank_codec() {
   static const LowRankCodec codec;

@@ -30,9 +30,7 @@ class QuantCodec final : public Codec {
                            const EncodeOptions& options) const override {
     check(weight.layout, encoding);
     std::optional<tensor::SicPlan> own;
-    if (options.sic == nullptr)
-      own.emplace(options.metric == nullptr ? identity_metric(weight.layout) : *options.metric);
-    Quantiser quantiser(weight, options.sic == nullptr ? *own : *options.sic);
+    Quantiser quantiser(weight, plan_for(weight.layout, options, own));
     const double step = encoding.step > 0 ? encoding.step : quantiser.step_for_rate(encoding.rate);
     std::vector<Core> cores;
     cores.push_back(quantiser.take_core(step));
@@ -41,9 +39,7 @@ class QuantCodec final : public Codec {
   void decode(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
               const PayloadSink& sink) const override {
     check_cores(core_layouts(layout, encoding), cores);
-    base::Bytes bytes(static_cast<std::size_t>(cores.size(0)));
-    cores.read(0, 0, bytes);
-    read_quant_core(layout, bytes, sink);
+    read_quant_core(layout, whole_core(cores, 0), sink);
   }
 };
 

@@ -54,9 +54,18 @@ void check_cores(const std::vector<CoreLayout>& layouts, const CoreReader& cores
   }
 }
 
-std::vector<float> read_core(const CoreLayout& layout, const CoreReader& cores, std::size_t core) {
+base::Bytes whole_core(const CoreReader& cores, std::size_t core) {
   base::Bytes bytes(static_cast<std::size_t>(cores.size(core)));
   cores.read(core, 0, bytes);
+  return bytes;
+}
+
+Core coded_core(base::Bytes bytes) {
+  return {{std::nullopt, {bytes.size()}}, std::move(bytes)};
+}
+
+std::vector<float> read_core(const CoreLayout& layout, const CoreReader& cores, std::size_t core) {
+  const base::Bytes bytes = whole_core(cores, core);
   std::vector<float> values(bytes.size() / tensor::element_size(*layout.dtype));
   tensor::to_float(*layout.dtype, bytes, values);
   return values;

@@ -21,8 +21,12 @@ inline constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 22;
 void check_layout(const WeightLayout& layout);
 // Errors: corrupt unless there are exactly the cores `layouts` describes (coded cores may have any size).
 void check_cores(const std::vector<CoreLayout>& layouts, const CoreReader& cores);
+base::Bytes whole_core(const CoreReader& cores, std::size_t core);
+Core coded_core(base::Bytes bytes);
 // Reads a whole typed core as float32. The size was checked by check_cores().
 std::vector<float> read_core(const CoreLayout& layout, const CoreReader& cores, std::size_t core);
+// The factors of a `lowrank` weight, typed or coded. Errors: corrupt.
+tensor::LowRank read_low_rank(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores);
 // The values of `left` (rows x rank) times `right` (rank x cols), converted to the weight's type, to `sink`
 // in blocks of rows.
 void stream_product(const WeightLayout& layout, std::span<const float> left, std::vector<float> right,

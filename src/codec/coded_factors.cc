@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codec/codecs.h"
 #include "codec/cursor.h"
 #include "codec/quant_core.h"
 #include "tensor/gram.h"
@@ -67,16 +68,6 @@ void drop_zero_inputs(tensor::SicCodes& codes) {
   codes.codes.resize(kept * codes.outputs);
 }
 
-Core coded_core(base::Bytes bytes) {
-  return {{std::nullopt, {bytes.size()}}, std::move(bytes)};
-}
-
-base::Bytes whole_core(const CoreReader& cores, std::size_t core) {
-  base::Bytes bytes(static_cast<std::size_t>(cores.size(core)));
-  cores.read(core, 0, bytes);
-  return bytes;
-}
-
 std::vector<float> read_factor(std::uint64_t rows, std::uint64_t cols, base::ByteView core) {
   std::vector<float> values;
   values.reserve(rows * cols);
@@ -116,10 +107,6 @@ bool has_coded_factors(const WeightData& weight) {
 FactorQuantiser::FactorQuantiser(const WeightData& weight, const tensor::SicPlan& plan,
                                  std::uint64_t max_rank)
     : plan_(plan) {
-  if (!has_coded_factors(weight))
-    throw base::Error(base::ErrorKind::usage,
-                      "cannot factorise a weight, its values are not finite, too large or too small",
-                      "store it as lossless or quant");
   std::vector<float> values = weight.values();
   tensor::SicWeight ready(plan, {values, weight.layout.rows, weight.layout.cols});
   inputs_ = plan.size();

@@ -7,14 +7,13 @@
 // s / sigma_k), R in C. This is reverse water-filling over the components: each coded number costs the output
 // s^2 / 12, and a component with sigma_k below about s sqrt(m) / 2 rounds to zero and is left out, so that
 // the rank needs no search. R is solved for the *rounded* P (least squares; C does not matter there).
-// That optimum counts what it can see. How much the rest of the model makes of an error in each output it does
-// not, and there strong components matter more than their share: so R is coded twice as finely, which costs
-// the plan's error and gains the model's (mnist_mlp_1024 at 25 to 70 kB and shakespeare_gpt at 330 to 400 kB:
-// a tenth to two fifths less damage; MiniLM at 9.6 MB: 3 % more). Without calibration the strength of the
-// inputs is not seen either: P and R are coded four times as finely (mnist_mlp_1024 in 70 kB: 97.9 % instead
-// of 96.7 % right).
-// Difference to quantising U S^1/2 and S^1/2 V^T with one step: that spends bits on weak components as if
-// they were strong; here half the bytes and less at equal error (docs/quality.md).
+// That optimum counts what it can see. How much the rest of the model makes of an error in each output it
+// does not, and there strong components matter more than their share: so R is coded twice as finely, which
+// costs the plan's error and gains the model's (mnist_mlp_1024 at 25 to 70 kB and shakespeare_gpt at 330 to
+// 400 kB: a tenth to two fifths less damage; MiniLM at 9.6 MB: 3 % more). Without calibration the strength of
+// the inputs is not seen either: P and R are coded four times as finely (mnist_mlp_1024 in 70 kB: 97.9 %
+// instead of 96.7 % right). Difference to quantising U S^1/2 and S^1/2 V^T with one step: that spends bits on
+// weak components as if they were strong; here half the bytes and less at equal error (docs/quality.md).
 //
 // Only for weights whose norm is between 1e-30 and 1e37 and whose largest value is below a sixteenth of what
 // their type can hold: then no factor and no product overflows.
@@ -35,8 +34,8 @@ bool has_coded_factors(const WeightData& weight);
 
 class FactorQuantiser {
  public:
-  // No more than `max_rank` components are coded (0: as many as pay). `plan` must outlive it. Errors: as
-  // Quantiser; usage unless has_coded_factors().
+  // No more than `max_rank` components are coded (0: as many as pay). `plan` must outlive it. The weight
+  // has_coded_factors(). Errors: as Quantiser.
   FactorQuantiser(const WeightData& weight, const tensor::SicPlan& plan, std::uint64_t max_rank = 0);
 
   // At and above it next to nothing but zeros is left.

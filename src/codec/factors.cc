@@ -1,6 +1,5 @@
 #include "codec/factors.h"
 
-#include "codec/coded_factors.h"
 #include "codec/codecs.h"
 #include "codec/core_rounding.h"
 #include "tensor/product.h"
@@ -16,15 +15,6 @@ std::size_t row_boundary(const WeightLayout& layout, const Encoding& encoding) {
     if (product == layout.rows) return k;
   }
   return 0;
-}
-
-tensor::LowRank lowrank_factors(const WeightLayout& layout, const Encoding& encoding,
-                                const CoreReader& cores) {
-  const std::vector<CoreLayout> layouts = lowrank_codec().core_layouts(layout, encoding);
-  check_cores(layouts, cores);
-  if (knows_metric(encoding)) return read_coded_factors(layout, cores);
-  return {layout.rows, layout.cols, encoding.rank, read_core(layouts[0], cores, 0),
-          read_core(layouts[1], cores, 1)};
 }
 
 tensor::LowRank train_factors(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
@@ -59,7 +49,7 @@ std::optional<tensor::LowRank> factors_of(const WeightLayout& layout, const Enco
                                           const CoreReader& cores) {
   if (!factor_rank(layout, encoding, cores)) return std::nullopt;
   tensor::LowRank factors = encoding.format == Format::lowrank
-                                ? lowrank_factors(layout, encoding, cores)
+                                ? read_low_rank(layout, encoding, cores)
                                 : train_factors(layout, encoding, cores, row_boundary(layout, encoding));
   if (layout.dtype == tensor::DType::f16) balance(factors);
   return factors;

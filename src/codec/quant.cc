@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codec/codecs.h"
 #include "codec/quant_core.h"
 
 namespace tt::codec {
@@ -22,6 +23,12 @@ tensor::Metric identity_metric(const WeightLayout& layout) {
   metric.axis = layout.rows >= layout.cols ? 1 : 0;
   metric.size = metric.axis == 1 ? layout.cols : layout.rows;
   return metric;
+}
+
+const tensor::SicPlan& plan_for(const WeightLayout& layout, const EncodeOptions& options,
+                                std::optional<tensor::SicPlan>& own) {
+  if (options.sic != nullptr) return *options.sic;
+  return own.emplace(options.metric == nullptr ? identity_metric(layout) : *options.metric);
 }
 
 double step_for_bytes(double bytes, double start, const std::function<QuantPoint(double step)>& point) {
@@ -82,8 +89,7 @@ double Quantiser::step_for_rate(double rate) const {
 Core Quantiser::take_core(double step) {
   const tensor::SicCodes codes = round(weight_, step);
   weight_.release();
-  base::Bytes bytes = write_quant_core(codes, axis_);
-  return {{std::nullopt, {bytes.size()}}, std::move(bytes)};
+  return coded_core(write_quant_core(codes, axis_));
 }
 
 }  // namespace tt::codec

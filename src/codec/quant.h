@@ -24,6 +24,11 @@ double largest_value(tensor::DType dtype);
 // The metric of a weight without calibration; its axis is the one with the longer columns of codes.
 tensor::Metric identity_metric(const WeightLayout& layout);
 
+// The plan that a weight is rounded by: the one given, else one of the metric given, else of C = I, which is
+// put into `own`.
+const tensor::SicPlan& plan_for(const WeightLayout& layout, const EncodeOptions& options,
+                                std::optional<tensor::SicPlan>& own);
+
 // The step of which point(step).bytes come near `bytes` (within 0.2 % where that can be reached), from
 // `start`.
 double step_for_bytes(double bytes, double start, const std::function<QuantPoint(double step)>& point);

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "codec/code_coder.h"
-#include "codec/cursor.h"
+#include "codec/code_bands.h"
 
 namespace tt::codec {
 namespace {
@@ -77,13 +76,9 @@ double estimate_quant_core(const tensor::SicCodes& codes, unsigned axis, double 
 base::Bytes write_quant_core(const tensor::SicCodes& codes, unsigned axis) {
   const CodedMatrix matrix(codes, axis);
   base::Bytes bytes = head(codes, axis);
-  const std::uint64_t most = band_rows(matrix.cols());
-  for (std::uint64_t first = 0; first == 0 || first < matrix.rows(); first += most) {
-    const std::uint64_t count = std::min(most, matrix.rows() - first);
-    const base::Bytes stream = encode_codes({count, matrix.cols(), matrix.band(first, count)});
-    if (first + count < matrix.rows()) append_varint(bytes, static_cast<std::uint32_t>(stream.size()));
-    bytes.insert(bytes.end(), stream.begin(), stream.end());
-  }
+  append_bands(
+      matrix.rows(), matrix.cols(),
+      [&](std::uint64_t first, std::uint64_t count) { return matrix.band(first, count); }, bytes);
   return bytes;
 }
 

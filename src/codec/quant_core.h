@@ -7,12 +7,6 @@
 
 namespace tt::codec {
 
-// Large matrices are coded in bands of rows, so that what the coder needs in memory stays below some 50 MB.
-inline constexpr std::uint64_t kBandCodes = std::uint64_t{1} << 21;
-inline std::uint64_t band_rows(std::uint64_t cols) {
-  return std::max<std::uint64_t>(1, kBandCodes / std::max<std::uint64_t>(1, cols));
-}
-
 // `axis` as in tensor::Metric: where the inputs of the codes lie in the weight.
 base::Bytes write_quant_core(const tensor::SicCodes& codes, unsigned axis);
 // Size of write_quant_core() within 2 %, in a fraction of the time. `part`: the share of the weight's outputs

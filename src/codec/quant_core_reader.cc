@@ -2,22 +2,15 @@
 #include <bit>
 #include <cmath>
 
-#include "codec/code_coder.h"
+#include "codec/code_bands.h"
 #include "codec/codecs.h"
-#include "codec/cursor.h"
 #include "codec/quant_core.h"
 #include "codec/row_writer.h"
-#include "tensor/vector_clones.h"
 
 namespace tt::codec {
 namespace {
 
 enum class StepKind : std::uint8_t { one = 0, column = 1, row = 2 };
-
-TT_VECTOR_CLONES void scale_codes(const std::int32_t* codes, const float* steps, float* out,
-                                  std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(codes[i]) * steps[i];
-}
 
 struct Steps {
   StepKind kind = StepKind::one;
@@ -74,14 +67,7 @@ class Dequantiser {
 
   void decode(ByteCursor& cursor) {
     if (layout_.elements() == 0) return;
-    const std::uint64_t most = band_rows(cols_);
-    for (std::uint64_t first = 0; first == 0 || first < rows_; first += most) {
-      const std::uint64_t count = std::min(most, rows_ - first);
-      const std::uint64_t size = first + count < rows_ ? cursor.varint() : cursor.left();
-      decode_codes(cursor.take(size), count, cols_, [&](std::uint64_t, std::span<const std::int32_t> codes) {
-        for (std::uint64_t at = 0; at < codes.size(); at += cols_) take_row(codes.subspan(at, cols_));
-      });
-    }
+    decode_bands(cursor, rows_, cols_, [&](std::span<const std::int32_t> row) { take_row(row); });
     while (writer_.rows() < layout_.rows) writer_.row();
     writer_.flush();
   }

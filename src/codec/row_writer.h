@@ -11,6 +11,9 @@ namespace tt::codec {
 // Columns of a weight that is decoded row by row: what is held in memory for each must stay small.
 inline constexpr std::uint64_t kMaxSide = std::uint64_t{1} << 24;
 
+// out[i] = float32(codes[i]) * steps[i], one rounding each.
+void scale_codes(const std::int32_t* codes, const float* steps, float* out, std::size_t count);
+
 // Rows of values in, pieces of payload out.
 class RowWriter {
  public:

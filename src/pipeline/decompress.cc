@@ -71,31 +71,29 @@ void decompress_external(const container::Container& container, const Decompress
   publish(outs, options, report);
 }
 
+// False if no layer changes: the dense form is the result.
 template <typename Form>
-void write_form(const Form& form, const DecompressOptions& options, unsigned threads,
+bool write_form(const Form& form, bool changed, const DecompressOptions& options, unsigned threads,
                 base::Progress& progress, DecompressReport& report) {
+  if (!changed) return false;
   std::vector<base::OutputFile> outs = open_outputs(output_paths(form.files(), options.output));
   form.write(outs, threads, progress);
   publish(outs, options, report);
+  return true;
 }
 
-// False if no layer changes: the dense form is the result.
 bool decompress_factored(const container::Container& container, const DecompressOptions& options,
                          unsigned threads, base::Progress& progress, DecompressReport& report) {
   const FactoredForm form(container, options.output, options.external, threads);
   report.factored = form.report();
-  if (report.factored.factored == 0) return false;
-  write_form(form, options, threads, progress, report);
-  return true;
+  return write_form(form, report.factored.factored > 0, options, threads, progress, report);
 }
 
 bool decompress_quantised(const container::Container& container, const DecompressOptions& options,
                           unsigned threads, base::Progress& progress, DecompressReport& report) {
   const QuantisedForm form(container, options.output, options.external, threads);
   report.quantised = form.report();
-  if (report.quantised.quantised == 0) return false;
-  write_form(form, options, threads, progress, report);
-  return true;
+  return write_form(form, report.quantised.quantised > 0, options, threads, progress, report);
 }
 
 void decompress_layers(const container::Container& container, const DecompressOptions& options,

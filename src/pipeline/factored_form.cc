@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <map>
 
 #include "base/error.h"
@@ -18,14 +17,11 @@ using base::Error;
 using base::ErrorKind;
 
 tensor::LowRank read_factors(const container::Container& container, std::size_t index) {
-  container.check_weight(index);
-  const container::WeightEntry& entry = container.manifest().weights[index];
-  try {
-    return codec::factors_of(entry.layout, entry.encoding, *container.cores(index)).value();
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::corrupt) throw;
-    throw Error(error.kind(), "weight " + base::quoted(entry.name) + ": " + error.what(), error.hint());
-  }
+  tensor::LowRank factors;
+  read_weight(container, index, [&](const container::WeightEntry& entry, const codec::CoreReader& cores) {
+    factors = codec::factors_of(entry.layout, entry.encoding, cores).value();
+  });
+  return factors;
 }
 
 base::Bytes payload_of(const std::vector<float>& values, std::uint64_t rows, std::uint64_t cols,
@@ -54,19 +50,14 @@ FactoredForm::FactoredForm(const container::Container& container, const std::str
                            unsigned threads)
     : container_(container) {
   const container::Manifest& manifest = container.manifest();
-  if (manifest.source_format == model::FileFormat::safetensors)
-    throw Error(ErrorKind::usage,
-                "--form factored is for ONNX models, and " + base::quoted(container.file().name()) +
-                    " holds a safetensors file, which has no layers",
-                "use --form dense");
+  require_graph(container, "factored");
   if (std::none_of(manifest.weights.begin(), manifest.weights.end(), [](const container::WeightEntry& entry) {
         return codec::stores_factors(entry.encoding.format);
       }))
     return;
   graph_.emplace(container, threads);
-  const bool outside = external || manifest.files.size() > 1;
-  factored_ = model::factored(graph_->model(), shapes(threads),
-                              outside ? std::filesystem::path(output).filename().string() + ".data" : "");
+  factored_ =
+      model::factored(graph_->model(), shapes(threads), weights_location(container, output, external));
   describe();
 }
 

@@ -1,11 +1,11 @@
 #include "pipeline/quantised_form.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "codec/blockquant.h"
+#include "pipeline/restore.h"
 
 namespace tt::pipeline {
 namespace {
@@ -23,21 +23,16 @@ struct BlockCodes {
 };
 
 BlockCodes read_codes(const container::Container& container, std::size_t index) {
-  container.check_weight(index);
-  const container::WeightEntry& entry = container.manifest().weights[index];
   BlockCodes read;
-  read.codes.reserve(entry.layout.elements());
-  try {
+  read_weight(container, index, [&](const container::WeightEntry& entry, const codec::CoreReader& cores) {
+    read.codes.reserve(entry.layout.elements());
     codec::read_blockquant(
-        entry.layout, entry.encoding, *container.cores(index),
+        entry.layout, entry.encoding, cores,
         [&](std::vector<float> scales) { read.scales = std::move(scales); },
         [&](std::uint64_t, std::span<const std::int32_t> row) {
           for (const std::int32_t code : row) read.codes.push_back(static_cast<std::int8_t>(code));
         });
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::corrupt) throw;
-    throw Error(error.kind(), "weight " + base::quoted(entry.name) + ": " + error.what(), error.hint());
-  }
+  });
   return read;
 }
 
@@ -47,16 +42,10 @@ QuantisedForm::QuantisedForm(const container::Container& container, const std::s
                              unsigned threads)
     : container_(container) {
   const container::Manifest& manifest = container.manifest();
-  if (manifest.source_format == model::FileFormat::safetensors)
-    throw Error(ErrorKind::usage,
-                "--form quantized is for ONNX models, and " + base::quoted(container.file().name()) +
-                    " holds a safetensors file, which has no layers",
-                "use --form dense");
+  require_graph(container, "quantized");
   if (std::none_of(manifest.weights.begin(), manifest.weights.end(), is_blockquant)) return;
   graph_.emplace(container, threads);
-  const bool outside = external || manifest.files.size() > 1;
-  quantised_ = model::quantised(graph_->model(), shapes(),
-                                outside ? std::filesystem::path(output).filename().string() + ".data" : "");
+  quantised_ = model::quantised(graph_->model(), shapes(), weights_location(container, output, external));
   describe();
 }
 

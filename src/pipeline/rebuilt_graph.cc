@@ -1,6 +1,7 @@
 #include "pipeline/rebuilt_graph.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -22,6 +23,20 @@ void stretch(base::OutputFile& out, std::uint64_t size) {
 }
 
 }  // namespace
+
+void require_graph(const container::Container& container, std::string_view form) {
+  if (container.manifest().source_format != model::FileFormat::safetensors) return;
+  throw Error(ErrorKind::usage,
+              "--form " + std::string(form) + " is for ONNX models, and " +
+                  base::quoted(container.file().name()) + " holds a safetensors file, which has no layers",
+              "use --form dense");
+}
+
+std::string weights_location(const container::Container& container, const std::string& output,
+                             bool external) {
+  const bool outside = external || container.manifest().files.size() > 1;
+  return outside ? std::filesystem::path(output).filename().string() + ".data" : "";
+}
 
 RebuiltGraph::RebuiltGraph(const container::Container& container, unsigned threads) : container_(container) {
   const std::vector<model::SkeletonFile>& files = container_.manifest().files;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/output_file.h"
@@ -14,6 +15,12 @@
 #include "model/skeleton_writer.h"
 
 namespace tt::pipeline {
+
+// Errors: usage if the container holds a safetensors file.
+void require_graph(const container::Container& container, std::string_view form);
+// Where the weights of a changed graph go: `output`.data if they are to be outside of the model file, or were
+// before (a model above protobuf's 2 GB); else empty.
+std::string weights_location(const container::Container& container, const std::string& output, bool external);
 
 class RebuiltGraph {
  public:

@@ -124,16 +124,21 @@ model::Placement placement_of(const container::Container& container) {
   return model::place_pieces(manifest.files, manifest.literal_bytes, target_sizes(manifest));
 }
 
-void decode_weight(const container::Container& container, std::size_t index, const codec::PayloadSink& sink) {
+void read_weight(const container::Container& container, std::size_t index, const WeightReader& read) {
   container.check_weight(index);
   const container::WeightEntry& entry = container.manifest().weights[index];
   try {
-    codec::codec_for(entry.encoding.format)
-        .decode(entry.layout, entry.encoding, *container.cores(index), sink);
+    read(entry, *container.cores(index));
   } catch (const base::Error& error) {
     if (error.kind() != base::ErrorKind::corrupt) throw;
     throw base::Error(error.kind(), "weight " + base::quoted(entry.name) + ": " + error.what(), error.hint());
   }
+}
+
+void decode_weight(const container::Container& container, std::size_t index, const codec::PayloadSink& sink) {
+  read_weight(container, index, [&](const container::WeightEntry& entry, const codec::CoreReader& cores) {
+    codec::codec_for(entry.encoding.format).decode(entry.layout, entry.encoding, cores, sink);
+  });
 }
 
 void restore_files(const container::Container& container, const model::Placement& placement,

@@ -39,7 +39,11 @@ void copy_range(const base::InputFile& from, const model::Place& place, const mo
 // The files of an exact container must be the input of compress; their hashes say so. Errors: corrupt.
 void check_originals(const container::Manifest& manifest, const std::vector<base::OutputFile>& outs);
 
-// Decodes weight `index` piece by piece; checks its hash first.
+// Checks the hash of weight `index`, then calls `read`; a corrupt weight is named in the error.
+using WeightReader = std::function<void(const container::WeightEntry& entry, const codec::CoreReader& cores)>;
+void read_weight(const container::Container& container, std::size_t index, const WeightReader& read);
+
+// Decodes weight `index` piece by piece, by read_weight().
 void decode_weight(const container::Container& container, std::size_t index, const codec::PayloadSink& sink);
 
 }  // namespace tt::pipeline

@@ -54,8 +54,7 @@ std::vector<Candidate> price_coded_factors(const codec::WeightData& weight, cons
   std::vector<Candidate> candidates;
   if (!is_matrix(weight.layout) || !codec::has_coded_factors(weight)) return candidates;
   std::optional<tensor::SicPlan> own;
-  if (sic == nullptr) own.emplace(codec::identity_metric(weight.layout));
-  const tensor::SicPlan& plan = sic == nullptr ? *own : *sic;
+  const tensor::SicPlan& plan = codec::plan_for(weight.layout, {.sic = sic}, own);
   const std::uint64_t half = std::max<std::uint64_t>(1, codec::most_coded_rank(weight.layout) / 2);
   const codec::FactorQuantiser quantiser(weight, plan, std::min(grid.max_rank.value_or(half), half));
   const double harm = plan.uniform() ? kUnseenHarm : kComponentHarm;

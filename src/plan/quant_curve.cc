@@ -45,8 +45,7 @@ std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor
   std::vector<Candidate> candidates;
   if (weight.layout.elements() == 0 || weight.layout.cols > kMaxColumns) return candidates;
   std::optional<tensor::SicPlan> own;
-  if (sic == nullptr) own.emplace(codec::identity_metric(weight.layout));
-  const codec::Quantiser quantiser(weight, sic == nullptr ? *own : *sic);
+  const codec::Quantiser quantiser(weight, codec::plan_for(weight.layout, {.sic = sic}, own));
   const codec::Quantiser::Sample sample = quantiser.sample(grid.sampled);
   const auto elements = static_cast<double>(weight.layout.elements());
   double ratio = kCurvedRatio, last_error = HUGE_VAL;

@@ -61,18 +61,6 @@ std::int32_t code_above(float wished) {
   return 2 * (8 * (exponent - 3) + static_cast<std::int32_t>(eighths) - 8);
 }
 
-int exponent_of(std::span<const float> values) {
-  float largest = 0;
-  for (const float value : values) {
-    if (!std::isfinite(value))
-      throw base::Error(base::ErrorKind::bad_data,
-                        "cannot quantise a weight, it holds values that are not finite",
-                        "store it as lossless");
-    largest = std::max(largest, std::abs(value));
-  }
-  return largest == 0 ? 0 : std::ilogb(largest) + 1;
-}
-
 // sum (target - (value - error))^2, what a code is away from its target.
 double squared_misses(std::span<const float> targets, std::span<const float> values,
                       std::span<const float> errors) {

@@ -155,19 +155,6 @@ std::vector<float> in_order(const SicPlan& plan, const MatrixView& view, int exp
   return values;
 }
 
-// The least e with every |value| < 2^e. Errors: bad_data if a value is not finite.
-int exponent_of(std::span<const float> values) {
-  float largest = 0;
-  for (const float value : values) {
-    if (!std::isfinite(value))
-      throw base::Error(base::ErrorKind::bad_data,
-                        "cannot quantise a weight, it holds values that are not finite",
-                        "store it as lossless");
-    largest = std::max(largest, std::abs(value));
-  }
-  return largest == 0 ? 0 : std::ilogb(largest) + 1;
-}
-
 }  // namespace
 
 float sic_step(float scale, std::uint32_t code) {

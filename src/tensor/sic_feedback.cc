@@ -3,7 +3,9 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "base/error.h"
 #include "tensor/vector_clones.h"
 
 namespace tt::tensor {
@@ -55,6 +57,18 @@ void SicFeedback::update_later(std::uint64_t first, std::uint64_t end) {
   cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rest, m, static_cast<blasint>(end - first), 1.0f,
               plan_.feedback().data() + first * n_ + end, n, errors_.data(), m, 1.0f,
               targets_.data() + end * m_, m);
+}
+
+int exponent_of(std::span<const float> values) {
+  float largest = 0;
+  for (const float value : values) {
+    if (!std::isfinite(value))
+      throw base::Error(base::ErrorKind::bad_data,
+                        "cannot quantise a weight, it holds values that are not finite",
+                        "store it as lossless");
+    largest = std::max(largest, std::abs(value));
+  }
+  return largest == 0 ? 0 : std::ilogb(largest) + 1;
 }
 
 }  // namespace tt::tensor

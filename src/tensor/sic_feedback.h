@@ -11,6 +11,10 @@
 
 namespace tt::tensor {
 
+// Values times 2^-e are below 1 in magnitude, e the least such; 0 for zeros. Errors: bad_data if a value is
+// not finite.
+int exponent_of(std::span<const float> values);
+
 class SicFeedback {
  public:
   // `values`: inputs x outputs, in the order of the plan. Both must outlive it.

@@ -98,20 +98,24 @@ LAYERS = {
 }
 
 
-@pytest.fixture
-def forms(tt, tmp_path):
-    """forms(model, options of compress..., ratio=, options=of the factored form) -> (dense path, factored path, its report)."""
-    def forms(model, *compress, ratio=1, options=()):
-        out, dense, factored = tmp_path / "out.tt", tmp_path / "dense.onnx", tmp_path / "factored.onnx"
+def form_maker(form, tt, tmp_path):
+    """make(model, options of compress..., ratio=, options=of that form) -> (dense path, path of the form, its report)."""
+    def make(model, *compress, ratio=1, options=()):
+        out, dense, other = tmp_path / "out.tt", tmp_path / "dense.onnx", tmp_path / f"{form}.onnx"
         done = tt("compress", model, "-o", out, "--target-ratio", ratio, "--no-generate", *compress)
         assert done.status == 0, done
         assert tt("decompress", out, "-o", dense).status == 0
-        done = tt("decompress", out, "-o", factored, "--form", "factored", "--json", *options)
+        done = tt("decompress", out, "-o", other, "--form", form, "--json", *options)
         assert done.status == 0, done
         report = json.loads(done.stdout)
-        assert report["form"] == "factored"
-        return dense, factored, report
-    return forms
+        assert report["form"] == form
+        return dense, other, report
+    return make
+
+
+@pytest.fixture
+def forms(tt, tmp_path):
+    return form_maker("factored", tt, tmp_path)
 
 
 def difference(dense, factored, stem=""):

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from conftest import check_error
 from onnx import TensorProto, helper, numpy_helper
-from test_factored import IMAGE, Graph, conv, difference, gemm
+from test_factored import IMAGE, Graph, conv, difference, form_maker, gemm
 
 TOLERANCE = 1e-4       # relative, against the dense form of the same .tt
 HALF_TOLERANCE = 3e-3
@@ -18,16 +18,11 @@ def block(bits, group, axis=None, pattern="^w0$"):
 
 @pytest.fixture
 def forms(tt, tmp_path):
-    """forms(model, options of compress..., ratio=, options=of the quantised form) -> (dense path, quantised path, its report)."""
-    def forms(model, *compress, ratio=1, options=()):
-        out, dense, quantised = tmp_path / "out.tt", tmp_path / "dense.onnx", tmp_path / "quantised.onnx"
-        done = tt("compress", model, "-o", out, "--target-ratio", ratio, "--no-generate", *compress)
-        assert done.status == 0, done
-        assert tt("decompress", out, "-o", dense).status == 0
-        done = tt("decompress", out, "-o", quantised, "--form", "quantized", "--json", *options)
-        assert done.status == 0, done
-        report = json.loads(done.stdout)
-        assert report["form"] == "quantized" and report["factored"] is None
+    make = form_maker("quantized", tt, tmp_path)
+
+    def forms(*arguments, **options):
+        dense, quantised, report = make(*arguments, **options)
+        assert report["factored"] is None
         return dense, quantised, report
     return forms
 

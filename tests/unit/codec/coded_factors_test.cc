@@ -9,11 +9,6 @@
 #include "base/error.h"
 #include "samples.h"
 
-extern "C" void openblas_set_num_threads(int);
-namespace {
-const bool one_thread = (openblas_set_num_threads(1), true);
-}  // namespace
-
 using namespace tt;
 using codec::Encoding;
 using codec::Format;
@@ -49,19 +44,6 @@ static codec::WeightData layered(std::uint64_t rows, std::uint64_t cols, std::ui
       values[i * cols + j] = sum;
     }
   return weight_from(values, {rows, cols});
-}
-// Inputs of different size that depend on each other.
-static Metric metric_of(std::uint64_t n, unsigned axis) {
-  const std::vector<float> inputs = bell_values(3 * n * n, 77);
-  Metric metric{Metric::Kind::full, axis, n, static_cast<double>(3 * n), std::vector<double>(n * n)};
-  const auto input = [&](std::uint64_t t, std::uint64_t i) {
-    return static_cast<double>(inputs[t * n + i]) * static_cast<double>(1 + i % 5) +
-           0.5 * static_cast<double>(inputs[t * n]);
-  };
-  for (std::uint64_t i = 0; i < n; ++i)
-    for (std::uint64_t j = 0; j < n; ++j)
-      for (std::uint64_t t = 0; t < 3 * n; ++t) metric.values[i * n + j] += input(t, i) * input(t, j);
-  return metric;
 }
 static codec::WeightData turned(const codec::WeightData& weight) {
   const std::vector<float> values = weight.values();

@@ -9,11 +9,6 @@
 #include "tensor/spectrum.h"
 #include "tensor/tensor_train.h"
 
-extern "C" void openblas_set_num_threads(int);
-namespace {
-const bool one_thread = (openblas_set_num_threads(1), true);
-}  // namespace
-
 using namespace tt;
 using codec::Encoding;
 using codec::Format;

@@ -7,13 +7,9 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "codec/code_bands.h"
 #include "codec/code_coder.h"
 #include "samples.h"
-
-extern "C" void openblas_set_num_threads(int);
-namespace {
-const bool one_thread = (openblas_set_num_threads(1), true);
-}  // namespace
 
 using namespace tt;
 using codec::Encoding;
@@ -30,19 +26,6 @@ static Encoding at_step(double step) {
 static std::vector<codec::Core> encode_for(const codec::WeightData& weight, const Encoding& encoding,
                                            const Metric* metric) {
   return codec::codec_for(Format::quant).encode(weight, encoding, {.metric = metric});
-}
-// Inputs of very different size that depend on each other.
-static Metric metric_of(std::uint64_t n, unsigned axis) {
-  const std::vector<float> inputs = bell_values(3 * n * n, 77);
-  Metric metric{Metric::Kind::full, axis, n, static_cast<double>(3 * n), std::vector<double>(n * n)};
-  const auto input = [&](std::uint64_t t, std::uint64_t i) {
-    return static_cast<double>(inputs[t * n + i]) * static_cast<double>(1 + i % 7) +
-           0.5 * static_cast<double>(inputs[t * n]);
-  };
-  for (std::uint64_t i = 0; i < n; ++i)
-    for (std::uint64_t j = 0; j < n; ++j)
-      for (std::uint64_t t = 0; t < 3 * n; ++t) metric.values[i * n + j] += input(t, i) * input(t, j);
-  return metric;
 }
 static Metric diagonal_of(std::uint64_t n, unsigned axis) {
   Metric metric{Metric::Kind::diagonal, axis, n, 1, {}};

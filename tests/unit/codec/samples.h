@@ -7,6 +7,11 @@
 #include <random>
 
 #include "codec/codec.h"
+#include "tensor/metric.h"
+
+extern "C" void openblas_set_num_threads(int);
+// Before any thread starts: OpenBLAS has no lock of its own.
+inline const bool one_thread = (openblas_set_num_threads(1), true);
 
 inline std::vector<tt::codec::Core> encode(const tt::codec::WeightData& weight,
                                            const tt::codec::Encoding& encoding) {
@@ -81,4 +86,19 @@ inline tt::codec::WeightData repeated_rows(std::uint64_t rows, std::uint64_t col
   std::vector<float> values;
   for (std::uint64_t i = 0; i < rows; ++i) values.insert(values.end(), row.begin(), row.end());
   return weight_from(values, {rows, cols});
+}
+
+// Inputs of very different size that depend on each other.
+inline tt::tensor::Metric metric_of(std::uint64_t n, unsigned axis) {
+  const std::vector<float> inputs = bell_values(3 * n * n, 77);
+  tt::tensor::Metric metric{tt::tensor::Metric::Kind::full, axis, n, static_cast<double>(3 * n),
+                            std::vector<double>(n * n)};
+  const auto input = [&](std::uint64_t t, std::uint64_t i) {
+    return static_cast<double>(inputs[t * n + i]) * static_cast<double>(1 + i % 7) +
+           0.5 * static_cast<double>(inputs[t * n]);
+  };
+  for (std::uint64_t i = 0; i < n; ++i)
+    for (std::uint64_t j = 0; j < n; ++j)
+      for (std::uint64_t t = 0; t < 3 * n; ++t) metric.values[i * n + j] += input(t, i) * input(t, j);
+  return metric;
 }

@@ -216,7 +216,7 @@ def test_same_bytes_for_any_number_of_threads_and_standard_output(tt, tt_path, f
 def test_external_data(tt, forms, tmp_path):
     g = Graph([5, 256]).node("MatMul", (256, 300)).node("Relu").node("MatMul", (300, 100)).node("Add", (100,))
     dense, quantised, report = forms(g.save(tmp_path / "model.onnx"), "--tensor", block(4, 32), options=["--external-data"])
-    outside = tmp_path / "quantised.onnx.data"
+    outside = tmp_path / "quantized.onnx.data"
     assert report["files"] == [str(quantised), str(outside)]
     model = onnx.load(quantised, load_external_data=False)
     assert {t.name for t in model.graph.initializer if t.external_data} == {"w0_codes", "w0_scales", "w1"}

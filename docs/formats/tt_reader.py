@@ -253,6 +253,10 @@ class Weight:
             return halves.astype("<u2").view("<f2").astype(f32)
         if self.format == "quant":
             return decode_quant(io.BytesIO(data), self.rows, self.size // max(self.rows, 1))
+        if self.format == "tucker":  # functions of the tap, and their coefficients
+            core, taps = io.BytesIO(data), prod(self.shape[2:])
+            functions = read_codes(core.read(varint(core)), taps, taps).astype(f32) / f32(32)
+            return product(decode_quant(core, self.rows, self.size // self.rows).reshape(-1, taps), functions)
         if self.format == "blockquant":
             return decode_blockquant(io.BytesIO(data), self.rows, self.size // max(self.rows, 1), *map(int, map(self.keys.get, ("group", "axis"))))
         if not self.layouts:

@@ -176,7 +176,7 @@ Command compress_command() {
       "exit status 1 and no file. With limits instead of a size goal, the smallest file that keeps them.\n"
       "PATTERN is RE2, searched in the names of a weight and of the nodes that use it, or role:NAME\n"
       "(role:attention, role:attention.q, role:conv). SPEC is raw, lossless, f16, rounded,mantissa=14,\n"
-      "quant,rate=3, blockquant,bits=4,group=32, lowrank,step=0.2, lowrank,rank=32,\n"
+      "quant,rate=3, blockquant,bits=4,group=32, tucker,step=0.05, lowrank,step=0.2, lowrank,rank=32,\n"
       "tt,modes=4x16x4x16,ranks=8x8x8 or skip.";
   command.options = {
       {.name = "output",

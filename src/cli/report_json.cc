@@ -34,6 +34,7 @@ Json encoding_json(const codec::Encoding& encoding) {
         object.emplace_back("dtype", dtype);
       break;
     case codec::Format::quant:
+    case codec::Format::tucker:
       add_fineness(encoding, object);
       break;
     case codec::Format::blockquant:

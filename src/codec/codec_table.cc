@@ -12,8 +12,9 @@ namespace {
 
 using CodecGetter = const Codec& (*)();
 // One row a format, in the order of the enumeration.
-constexpr std::array<CodecGetter, 8> kCodecs{raw_codec, lossless_codec, f16_codec,   lowrank_codec,
-                                             tt_codec,  rounded_codec,  quant_codec, blockquant_codec};
+constexpr std::array<CodecGetter, 9> kCodecs{raw_codec,     lossless_codec,   f16_codec,
+                                             lowrank_codec, tt_codec,         rounded_codec,
+                                             quant_codec,   blockquant_codec, tucker_codec};
 
 }  // namespace
 

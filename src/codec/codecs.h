@@ -13,6 +13,7 @@ const Codec& tt_codec();
 const Codec& rounded_codec();
 const Codec& quant_codec();
 const Codec& blockquant_codec();
+const Codec& tucker_codec();
 
 // Payload bytes given to a sink at a time.
 inline constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 22;

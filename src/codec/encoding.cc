@@ -11,8 +11,8 @@
 namespace tt::codec {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames{"raw", "lossless", "f16",   "lowrank",
-                                                 "tt",  "rounded",  "quant", "blockquant"};
+constexpr std::array<std::string_view, 9> kNames{"raw",     "lossless", "f16",        "lowrank", "tt",
+                                                 "rounded", "quant",    "blockquant", "tucker"};
 constexpr std::size_t kMaxModes = 8;
 constexpr std::uint64_t kLeastGroup = 16, kMostGroup = 65536;  // what runtimes multiply with
 constexpr double kMaxRate = 24, kMaxStep = 1000;
@@ -25,7 +25,7 @@ Format format_from_name(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
     refuse("unknown encoding " + base::quoted(name),
-           "encodings are raw, lossless, rounded, f16, quant, blockquant, lowrank and tt");
+           "encodings are raw, lossless, rounded, f16, quant, blockquant, lowrank, tucker and tt");
   }
   return static_cast<Format>(found - kNames.begin());
 }
@@ -124,6 +124,7 @@ std::string_view keys_of(Format format) {
     case Format::tt:
       return "modes, ranks, dtype";
     case Format::quant:
+    case Format::tucker:
       return "rate, step";
     case Format::blockquant:
       return "bits, group, axis";
@@ -133,7 +134,7 @@ std::string_view keys_of(Format format) {
 }
 
 bool has_codes(Format format) {
-  return format == Format::quant || format == Format::lowrank;
+  return format == Format::quant || format == Format::lowrank || format == Format::tucker;
 }
 
 void set_key(Encoding& encoding, std::string_view key, std::string_view value) {

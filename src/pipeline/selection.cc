@@ -65,7 +65,7 @@ plan::PriceOptions options_by_role(const model::Weight& weight, const CompressOp
 // Of a matrix, not of a vector.
 bool needs_matrix(codec::Format format) {
   return format == codec::Format::lowrank || format == codec::Format::tt ||
-         format == codec::Format::blockquant;
+         format == codec::Format::blockquant || format == codec::Format::tucker;
 }
 
 // The forms of blockquant that a runtime multiplies with.

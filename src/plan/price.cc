@@ -8,6 +8,7 @@
 #include "plan/factor_curve.h"
 #include "plan/factors.h"
 #include "plan/rounding.h"
+#include "plan/tap_curve.h"
 #include "tensor/tensor_train.h"
 
 namespace tt::plan {
@@ -91,7 +92,7 @@ std::vector<Candidate> price_fixed(const codec::WeightData& weight, const PriceO
   return {measure(weight, encoding, options)};
 }
 
-// `quant`, and where factors are allowed `lowrank` with coded ones.
+// `quant`, and where factors are allowed `tucker` and `lowrank` with coded ones.
 std::vector<Candidate> price_codes(const codec::WeightData& weight, const PriceOptions& options) {
   const bool gently = options.freedom == Freedom::values;
   const Curve quant = pareto(price_quant(weight, options.sic, gently, options.grid));
@@ -101,6 +102,8 @@ std::vector<Candidate> price_codes(const codec::WeightData& weight, const PriceO
          refine(pareto(price_coded_factors(weight, options.sic, quant,
                                            {.ratio = options.grid.ratio, .max_rank = options.max_rank})),
                 options.pitch));
+  append(candidates,
+         refine(pareto(price_taps(weight, options.sic, quant, options.grid.sampled)), options.pitch));
   return candidates;
 }
 

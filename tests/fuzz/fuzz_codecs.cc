@@ -30,6 +30,10 @@ codec::Encoding read_encoding(fuzz::Input& input) {
   const unsigned modes = input.byte() % 12, ranks = input.byte() % 12;
   for (unsigned i = 0; i < modes; ++i) encoding.modes.push_back(input.number());
   for (unsigned i = 0; i < ranks; ++i) encoding.ranks.push_back(input.number());
+  // Coded cores.
+  if (encoding.format == codec::Format::quant || encoding.format == codec::Format::tucker ||
+      (encoding.format == codec::Format::lowrank && encoding.mantissa % 2 == 1))
+    encoding.step = 1;
   if (encoding.format == codec::Format::blockquant) {
     encoding.bits = input.byte() % 2 ? 4 : 8;
     encoding.group = input.byte() % 2 ? 16 : 0;

@@ -22,6 +22,7 @@ tensor::WeightData read_weight(fuzz::Input& input) {
   weight.layout.rows = std::max<std::uint64_t>(1, bytes.size() / unit);
   weight.layout.cols = width;
   weight.layout.shape = {weight.layout.rows, weight.layout.cols};
+  if (width % 4 == 0) weight.layout.shape = {weight.layout.rows, width / 4, 2, 2};
   weight.payload.assign(bytes.begin(), bytes.end());
   weight.payload.resize(static_cast<std::size_t>(weight.layout.payload_size()));
   return weight;
@@ -35,6 +36,8 @@ codec::Encoding choose(codec::Format format, const tensor::WeightLayout& layout,
   encoding.rank = 1 + input.byte() % 8;
   encoding.modes = {layout.rows, layout.cols};
   encoding.ranks = {1 + input.byte() % std::uint64_t{8}};
+  if (format == codec::Format::quant || format == codec::Format::tucker)
+    encoding.step = (1 + input.byte()) / 256.0;
   return encoding;
 }
 

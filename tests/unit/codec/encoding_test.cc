@@ -25,6 +25,8 @@ TEST_CASE("canonical specs read back to themselves") {
                            "quant",
                            "lowrank,rank=32,dtype=f16",
                            "lowrank,step=0.2",
+                           "tucker,step=0.2",
+                           "tucker,rate=2",
                            "lowrank,rank=7,step=0.2",
                            "lowrank,rate=0.5",
                            "lowrank,rank=1,dtype=f32",
@@ -89,6 +91,8 @@ TEST_CASE("anything else is a usage error with a hint") {
                                "quant,rate=3,step=0.1",
                                "lowrank,step=0.1,dtype=f16",
                                "lowrank,rate=1,step=0.1",
+                               "tucker,rank=3",
+                               "tucker,dtype=f16",
                                "quant,rank=3",
                                "blockquant,bits=3",
                                "blockquant,bits=08",
@@ -117,5 +121,5 @@ TEST_CASE("the table has every format at its place") {
     CHECK(codec::codec_for(format).format() == format);
     CHECK(codec::parse_spec(std::string(codec::format_name(format))).format == format);
   }
-  CHECK(codec::all_formats().size() == 8);
+  CHECK(codec::all_formats().size() == 9);
 }

@@ -20,8 +20,9 @@ struct FactorGrid {
 // is none (the .cc says why).
 // From the step at which the first component appears down to where the candidates of `rival`, in ascending
 // bytes, are smaller at equal loss (of `loss` as price() has it before retention_loss), or the rank is half
-// of what has as many numbers as the weight: beyond it dense codes always won. `sic` null: C = I. None for
-// weights whose singular values would take too long, or that have no coded factors.
+// of what has as many numbers as the weight: beyond it dense codes always won. Tall weights (codec::is_tall)
+// keep all components: with them nothing is left out, and loss is that of `quant`. `sic` null: C = I. None
+// for weights whose singular values would take too long, or that have no coded factors.
 inline constexpr std::uint64_t kMaxFactorSide = 4096;  // the smaller one
 inline constexpr std::uint64_t kMaxFactorElements = std::uint64_t{1} << 24;
 std::vector<Candidate> price_coded_factors(const codec::WeightData& weight, const tensor::SicPlan* sic,

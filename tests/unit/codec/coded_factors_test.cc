@@ -173,3 +173,41 @@ TEST_CASE("broken cores are corrupt") {
   broken(high);
   broken({cores[0]});
 }
+
+// A table of which a row's values depend on each other.
+static codec::WeightData table(std::uint64_t rows, std::uint64_t cols, bool flat) {
+  std::vector<float> values = bell_values(rows * cols, 21);
+  for (std::size_t at = 0; at < values.size(); ++at)
+    if (at % cols != 0) values[at] = 0.9f * values[at - 1] + 0.3f * values[at];
+  const codec::WeightData weight = weight_from(values, {rows, cols});
+  return flat ? turned(weight) : weight;
+}
+static Metric frequencies(std::uint64_t n, unsigned axis) {
+  Metric metric{Metric::Kind::diagonal, axis, n, 1, {}};
+  for (std::uint64_t i = 0; i < n; ++i)
+    metric.values.push_back(0.5 + 100.0 / static_cast<double>(1 + (i * 7) % n));
+  return metric;
+}
+
+TEST_CASE("tall weights keep all components, and take fewer bytes than by quant") {
+  for (const bool flat : {false, true})
+    for (const Metric& metric :
+         {Metric{Metric::Kind::identity, flat ? 0u : 1u, 32, 0, {}}, frequencies(2000, flat ? 1 : 0)}) {
+      const codec::WeightData weight = table(2000, 32, flat);
+      CHECK(codec::most_coded_rank(weight.layout) == 32);
+      const std::vector<codec::Core> cores = encode_for(weight, at_step(0.2), &metric);
+      CHECK(rank_of(cores) == 32);
+      const codec::MemoryCores reader(cores);
+      const double error = codec::output_error(weight, at_step(0.2), reader, metric);
+      const tensor::SicPlan plan(metric);
+      const codec::Quantiser quantiser(weight, plan);
+      double step = 1;
+      while (quantiser.at(step).output_error > error) step /= 1.02;
+      CHECK(1.1 * static_cast<double>(bytes_of(cores)) < quantiser.at(step).bytes);
+      for (const std::uint64_t sampled : {0, 8000}) {
+        const codec::FactorQuantiser::Point point = codec::FactorQuantiser(weight, plan, 0, sampled).at(0.2);
+        CHECK(point.cost.bytes == doctest::Approx(static_cast<double>(bytes_of(cores))).epsilon(0.04));
+        CHECK(point.cost.output_error == doctest::Approx(error).epsilon(sampled == 0 ? 1e-3 : 0.05));
+      }
+    }
+}

@@ -72,3 +72,21 @@ TEST_CASE("a candidate between two has the larger rank") {
   REQUIRE(fine.size() > 5);
   for (std::size_t i = 1; i < fine.size(); ++i) CHECK(fine[i].encoding.rank == 9);
 }
+
+TEST_CASE("tall weights are offered with all their components") {
+  std::mt19937 generator(9);
+  std::vector<float> values(6000 * 24);
+  for (std::size_t at = 0; at < values.size(); ++at) {
+    values[at] = static_cast<float>(generator()) / 4294967296.0f - 0.5f;
+    if (at % 24 != 0) values[at] = 0.9f * values[at - 1] + 0.3f * values[at];
+  }
+  codec::WeightData weight{{tensor::DType::f32, {6000, 24}, 6000, 24}, base::Bytes(values.size() * 4)};
+  tensor::from_float(tensor::DType::f32, values, weight.payload);
+  tensor::Metric counts{tensor::Metric::Kind::diagonal, 0, 6000, 1, std::vector<double>(6000, 1)};
+  for (std::size_t i = 0; i < 600; ++i) counts.values[10 * i] = 20;
+  const tensor::SicPlan sic(counts);
+  bool complete = false;
+  for (const plan::Candidate& candidate : plan::price(weight, {.sic = &sic}))
+    complete |= candidate.encoding.format == Format::lowrank && candidate.encoding.rank == 24;
+  CHECK(complete);
+}

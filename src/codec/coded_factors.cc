@@ -143,10 +143,11 @@ tensor::SicCodes FactorQuantiser::directions(double s) const {
   for (const double sigma : sigma_) strengths.values.push_back(sigma * sigma);
   const tensor::SicPlan components(strengths, 0);
   const tensor::SicWeight ready(components, {directions_, sigma_.size(), outputs_});
-  tensor::SicCodes codes = ready.round(s);
+  const tensor::SicOptions along = {.run = trellis_run(plan_.axis(), sigma_.size(), outputs_)};
+  tensor::SicCodes codes = ready.round(s, along);
   if (plan_.uniform()) {
     const std::vector<std::uint32_t> kept = std::move(codes.step_codes);
-    codes = ready.round(s / kUnseenFiner);
+    codes = ready.round(s / kUnseenFiner, along);
     for (std::size_t k = 0; k < kept.size(); ++k)
       if (kept[k] == 0) codes.step_codes[k] = 0;
   }
@@ -160,8 +161,9 @@ FactorQuantiser::Factors FactorQuantiser::factors(double step) const {
   found.directions = directions(s);
   const double finer = plan_.uniform() ? kUnseenFiner : kInputsFiner;
   const std::vector<float> rows = solve_inputs(values_of(found.directions), found.rank());
-  found.inputs =
-      tensor::SicWeight(plan_, Oriented(rows, found.rank(), inputs_, plan_.axis()).view()).round(s / finer);
+  const tensor::SicOptions along = {.run = trellis_run(plan_.axis(), inputs_, found.rank())};
+  found.inputs = tensor::SicWeight(plan_, Oriented(rows, found.rank(), inputs_, plan_.axis()).view())
+                     .round(s / finer, along);
   return found;
 }
 

@@ -58,6 +58,8 @@ class SicPlan {
 struct SicOptions {
   double price = 0.13;                               // of a bit, in squared steps; 0: nearest codes
   double limit = std::numeric_limits<float>::max();  // no |code * step| is larger
+  // Codes follow a trellis (tensor/trellis.h) along the outputs, a new one every so many; 0: free integers.
+  std::uint64_t run = 0;
 };
 
 // Steps below 2^-22 of the largest value are powers of two, so that float32 does not round what large codes
@@ -70,6 +72,7 @@ float sic_step(float scale, std::uint32_t code);
 
 struct SicCodes {
   std::uint64_t inputs = 0, outputs = 0;
+  std::uint64_t run = 0;                  // of SicOptions
   std::vector<std::int32_t> codes;        // inputs x outputs, in the inputs' own order
   float scale = 0;                        // the step itself if there are no step codes
   std::vector<std::uint32_t> step_codes;  // an input each, 0: all its codes are zero; empty if uniform

@@ -15,6 +15,8 @@ constexpr std::uint64_t kChoosingCodes = 1u << 15;    // enough to tell paramete
 constexpr std::uint64_t kGuessingCodes = 1u << 13;    // enough where only the size is wanted
 constexpr std::uint64_t kEstimatingCodes = 1u << 20;  // enough for 2 % of the size
 
+constexpr std::uint64_t kFewestRows = 4;  // to learn from one row for the next
+
 constexpr double kWorthPredicting = 0.9975;  // it halves the speed of decoding
 
 // log2(2^15 / f): exact below 1024, in the middle of 32 frequencies above.
@@ -73,7 +75,7 @@ double fixed_bits(const CodeParameters& parameters) {
 class Sample {
  public:
   Sample(const CodeMatrix& matrix, std::uint64_t wanted) : whole_(matrix.codes.size()), rows_(matrix.rows) {
-    rows_ = std::clamp<std::uint64_t>(wanted / matrix.cols, 1, matrix.rows);
+    rows_ = std::clamp<std::uint64_t>(wanted / matrix.cols, std::min(kFewestRows, matrix.rows), matrix.rows);
     view_ = {rows_, matrix.cols, matrix.codes, matrix.trellis};
     if (rows_ == matrix.rows) return;
     for (std::uint64_t i = 0; i < rows_; i += 2) add(matrix, i);

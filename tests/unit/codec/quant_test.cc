@@ -158,6 +158,34 @@ TEST_CASE("rows and columns without codes come back as zeros") {
   }
 }
 
+TEST_CASE("turned bands that are too high, of no rows or of rows' steps are corrupt") {
+  const codec::WeightData weight = sample_weight(DType::f32, {30, 20}, 0);
+  const std::vector<codec::Core> cores = encode_for(weight, at_step(0.1), nullptr);
+  const auto broken = [&](const base::Bytes& bytes) {
+    std::vector<codec::Core> other = cores;
+    other[0].bytes = bytes;
+    other[0].layout.shape = {bytes.size()};
+    try {
+      decode(weight.layout, at_step(0.1), other);
+    } catch (const base::Error& error) {
+      return error.kind() == base::ErrorKind::corrupt;
+    }
+    return false;
+  };
+  base::Bytes bytes = cores[0].bytes;
+  REQUIRE(bytes[5] == 30);
+  bytes[5] = 0;
+  CHECK(broken(bytes));
+  bytes.erase(bytes.begin() + 5);
+  bytes.insert(bytes.begin() + 5, {0xff, 0xff, 0x7f});  // 2^21 - 1 rows of 20 codes
+  CHECK(broken(bytes));
+  for (const unsigned kind : {6u, 7u, 8u, 12u}) {
+    bytes = cores[0].bytes;
+    bytes[0] = static_cast<std::uint8_t>(kind);
+    CHECK(broken(bytes));
+  }
+}
+
 TEST_CASE("a large matrix is coded in bands, each in its place") {
   const std::uint64_t rows = 4200, cols = 2100;
   REQUIRE(rows > codec::band_rows(cols));

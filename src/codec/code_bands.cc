@@ -30,9 +30,8 @@ class Turned {
 
 void decode_turned(base::ByteView stream, std::uint64_t rows, std::uint64_t cols, const BandRowSink& sink) {
   Turned band(rows, cols);
-  decode_codes(stream, cols, rows, [&](std::uint64_t first, std::span<const std::int32_t> codes) {
-    band.take(first, codes);
-  });
+  decode_codes(stream, cols, rows,
+               [&](std::uint64_t first, std::span<const std::int32_t> codes) { band.take(first, codes); });
   band.give(cols, sink);
 }
 

@@ -81,7 +81,7 @@ struct Block {
   std::vector<std::int32_t> predictions;  // if predicted
   std::vector<std::uint8_t> negative;     // if predicted
   std::vector<std::uint8_t> parity;       // along a trellis
-  std::vector<std::int32_t> codes;  // [row][column]
+  std::vector<std::int32_t> codes;        // [row][column]
 
   Block(std::size_t largest, bool predicted, bool trellis)
       : magnitude(largest),

@@ -64,8 +64,7 @@ std::uint32_t CodeModel::next_block() {
 }
 
 void CodeModel::weigh_columns() {
-  const double average =
-      (2 * initial_ + total_ / static_cast<double>(cols_)) / (weight_ + 2);
+  const double average = (2 * initial_ + total_ / static_cast<double>(cols_)) / (weight_ + 2);
   double row_weight = 0, group_weight = 0, all_weight = 0;
   for (std::uint64_t j = 0; j < cols_; ++j) {
     if (period_ > 0 && j % period_ == 0) group_weight = 0;

@@ -61,9 +61,7 @@ struct CodeContext {
   bool has_sign(std::uint32_t symbol) const { return symbol != 0 || folded(); }
   // Along a trellis: whether the parity of the residual is coded by itself, for the symbol does not tell it.
   // Where the residual is folded it tells the sign.
-  bool has_parity(std::uint32_t symbol) const {
-    return folded() || symbol == escape_symbol(code_class);
-  }
+  bool has_parity(std::uint32_t symbol) const { return folded() || symbol == escape_symbol(code_class); }
 };
 
 // The symbols and signs of one column of a block, lane by lane; negative only where there is a sign; along a

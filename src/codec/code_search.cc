@@ -33,8 +33,7 @@ double bits_of(std::uint32_t frequency) {
 }
 
 double element_bits(const CodeModel& model, const CodeElement& element) {
-  double bits =
-      bits_of(model.table(element.context).frequency(element.symbol)) + element.context.shift;
+  double bits = bits_of(model.table(element.context).frequency(element.symbol)) + element.context.shift;
   if (element.symbol == element.escape()) bits += gamma_size(element.escaped());
   if (model.trellis() && element.has_parity() && !element.context.folded()) bits += 1;  // beside a sign
   if (!element.has_sign()) return bits;

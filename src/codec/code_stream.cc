@@ -30,7 +30,8 @@ CodeParameters read_code_header(ByteCursor& cursor) {
   parameters.lanes_log2 = flags & 7;
   parameters.row_prior = flags >> 3 & 3;
   parameters.column_prior = flags >> 5 & 1;
-  if (parameters.lanes_log2 > 6 || (parameters.trellis && flags >= 64)) throw_corrupt("a code stream has unknown flags");
+  if (parameters.lanes_log2 > 6 || (parameters.trellis && flags >= 64))
+    throw_corrupt("a code stream has unknown flags");
   if ((flags & 64) != 0) {
     parameters.period = cursor.varint();
     if (parameters.period == 0) throw_corrupt("a code stream has groups of no columns");

@@ -59,15 +59,19 @@ double step_for_bytes(double bytes, double start, const std::function<QuantPoint
 
 namespace {
 constexpr double kFinestTrellis = 0x1p-10;  // what it gains is below 2 % there
+constexpr std::uint64_t kMostTwice = std::uint64_t{1} << 22;
 
-bool has_taps(const tensor::Shape& shape) {
-  return shape.size() > 2 && std::any_of(shape.begin() + 2, shape.end(), [](std::uint64_t d) { return d > 1; });
+// A kernel of more than one tap, small enough to be rounded in two ways.
+bool is_kernel(const WeightLayout& layout) {
+  const tensor::Shape& shape = layout.shape;
+  return shape.size() > 2 && layout.elements() <= kMostTwice &&
+         std::any_of(shape.begin() + 2, shape.end(), [](std::uint64_t d) { return d > 1; });
 }
 }  // namespace
 
 Quantiser::Quantiser(const WeightData& weight, const tensor::SicPlan& plan)
     : layout_(weight.layout),
-      kernel_(has_taps(weight.layout.shape)),
+      kernel_(is_kernel(weight.layout)),
       axis_(plan.axis()),
       weight_(plan, {weight.values(), weight.layout.rows, weight.layout.cols}) {}
 
@@ -76,8 +80,8 @@ tensor::SicCodes Quantiser::round(const tensor::SicWeight& weight, double step, 
   return weight.round(weight_.scale_for(step), {.limit = largest_value(layout_.dtype), .run = run});
 }
 
-// Along a trellis codes are nearer to the values, free ones of a kernel can be predicted from their neighbours:
-// which is better differs from kernel to kernel. A bit an element halves the error.
+// Along a trellis codes are nearer to the values, free ones of a kernel can be predicted from their
+// neighbours: which is better differs from kernel to kernel. A bit an element halves the error.
 Quantiser::Rounded Quantiser::better(const tensor::SicWeight& weight, double step, const Bytes& bytes) const {
   const auto rounded = [&](bool trellis) {
     Rounded found{round(weight, step, trellis), 0};
@@ -95,9 +99,8 @@ Quantiser::Rounded Quantiser::better(const tensor::SicWeight& weight, double ste
 
 QuantPoint Quantiser::point(const tensor::SicWeight& weight, double step) const {
   const double part = static_cast<double>(weight.outputs()) / static_cast<double>(weight_.outputs());
-  const Rounded found = better(weight, step, [&](const tensor::SicCodes& codes) {
-    return estimate_quant_core(codes, axis_, part);
-  });
+  const Rounded found = better(
+      weight, step, [&](const tensor::SicCodes& codes) { return estimate_quant_core(codes, axis_, part); });
   return {step, found.bytes, found.codes.error, found.codes.weight_error};
 }
 
@@ -106,7 +109,8 @@ QuantPoint Quantiser::at(double step) const {
 }
 
 Quantiser::Sample Quantiser::sample(std::uint64_t elements) const {
-  return {*this, weight_.sample(std::max<std::uint64_t>(elements / std::max<std::uint64_t>(inputs(), 1), 64))};
+  return {*this,
+          weight_.sample(std::max<std::uint64_t>(elements / std::max<std::uint64_t>(inputs(), 1), 64))};
 }
 
 double Quantiser::step_for_rate(double rate) const {

@@ -68,7 +68,7 @@ class Quantiser {
   std::uint64_t inputs() const { return axis_ == 1 ? layout_.cols : layout_.rows; }
 
   WeightLayout layout_;
-  bool kernel_;  // of a convolution with more than one tap
+  bool kernel_;  // of a convolution: its codes may also be free and predicted
   unsigned axis_;
   tensor::SicWeight weight_;
 };

@@ -101,8 +101,8 @@ base::Bytes write_quant_core(const tensor::SicCodes& codes, unsigned axis) {
   const CodedMatrix matrix(codes, axis);
   base::Bytes bytes = head(codes, axis, matrix.layout());
   append_bands(
-      matrix.layout(),
-      [&](std::uint64_t first, std::uint64_t count) { return matrix.band(first, count); }, bytes);
+      matrix.layout(), [&](std::uint64_t first, std::uint64_t count) { return matrix.band(first, count); },
+      bytes);
   return bytes;
 }
 

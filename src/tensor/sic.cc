@@ -13,7 +13,7 @@
 namespace tt::tensor {
 namespace {
 
-constexpr double kRange = 0x1p100;   // largest ratio of two steps
+constexpr double kRange = 0x1p100;  // largest ratio of two steps
 // Below it (values are below 1) steps are powers of two: code times step is then the value itself, or as near
 // to it as a float with 24 bits can be, where any other step would add a rounding as large as its own.
 constexpr double kFinest = 0x1p-22;
@@ -101,8 +101,8 @@ Thresholds Run::thresholds(std::span<const float> targets, ColumnRule rule) cons
   return rule.thresholds;
 }
 
-ColumnResult Run::round_column(std::span<const float> targets, std::span<const float> originals, ColumnRule rule,
-                               std::span<std::int32_t> codes, std::span<float> errors) {
+ColumnResult Run::round_column(std::span<const float> targets, std::span<const float> originals,
+                               ColumnRule rule, std::span<std::int32_t> codes, std::span<float> errors) {
   if (options_.run > 0) return trellis_.round(targets, originals, rule, codes, errors);
   rule.thresholds = thresholds(targets, rule);
   const ColumnResult result = tensor::round_column(targets, originals, rule, codes, errors);

@@ -7,6 +7,7 @@
 //   tr(E C' E^T) = sum_k U_kk^2 || e_k + sum_{i<k} (U_ik / U_kk) e_i ||^2,
 // so input k is rounded after the errors of those before it were added to it, with the step s / U_kk: each
 // input then contributes alike, about s^2 / 12 an output, and inputs that do not matter get zeros.
+// Codes may follow a trellis along the outputs (tensor/trellis.h): 0.15 bits fewer at any rate.
 // Differences to the paper: no rescaling afterwards (measured: below 0.5 % of the error at any rate); a code
 // is not the nearest one but the one of least (distance in steps)^2 + price * bits, bits by a model of the
 // column (zeros counted, geometric magnitudes): 7 to 28 % fewer bytes below 1.5 bits a weight, 1 to 3 % at 2,

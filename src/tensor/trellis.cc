@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <vector>
 
 #include "tensor/vector_clones.h"
 
@@ -16,11 +14,7 @@ constexpr std::size_t kRebase = 64;  // path costs stay small enough for float32
 using Costs = float __attribute__((vector_size(kHalf * sizeof(float))));
 using Choices = std::int32_t __attribute__((vector_size(kHalf * sizeof(std::int32_t))));
 
-// The nearest codes of all subsets and their costs, [subset][value].
-struct Branches {
-  std::vector<float> codes, costs;
-};
-
+// The cheaper of the two neighbours in a subset of even codes, and its cost.
 TT_VECTOR_CLONES void add_even(const float* scaled, std::size_t count, float subset, float zero, float first,
                                float more, float* codes, float* costs) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -66,8 +60,8 @@ inline Costs smaller(Costs a, Costs b, Choices& second) {
   return second ? b : a;
 }
 
-// States by their half: [0] the even ones, [1] the odd ones. choices[i][new state]: not 0 if the path came by
-// the subset of the higher remainder (2 or 3).
+// The cheapest path to every state after every target. Even states lead to the lower half of the states, odd
+// ones to the upper half (next_state()).
 TT_VECTOR_CLONES void forward(const float* costs, std::size_t count, std::int8_t* choices, float* ends) {
   constexpr float kNever = 1e30f;
   using Bytes = std::int8_t __attribute__((vector_size(kHalf)));
@@ -76,7 +70,8 @@ TT_VECTOR_CLONES void forward(const float* costs, std::size_t count, std::int8_t
   const Choices evens = {0, 2, 4, 6}, odds = {1, 3, 5, 7};
   for (std::size_t i = 0; i < count; ++i) {
     Choices low_choice, high_choice;
-    const Costs low = smaller(even + costs[i], __builtin_shuffle(even, by_2) + costs[2 * count + i], low_choice);
+    const Costs low =
+        smaller(even + costs[i], __builtin_shuffle(even, by_2) + costs[2 * count + i], low_choice);
     const Costs high = smaller(__builtin_shuffle(odd, by_1) + costs[count + i],
                                __builtin_shuffle(odd, by_3) + costs[3 * count + i], high_choice);
     const Bytes low_bytes = __builtin_convertvector(low_choice, Bytes),
@@ -104,32 +99,29 @@ inline std::uint32_t previous_state(std::uint32_t state, bool higher) {
 
 }  // namespace
 
-void trellis_codes(std::span<const float> targets, float inverse_step, float most, const TrellisPrices& prices,
-                   std::span<std::int32_t> codes) {
+// From the cheapest end back to the first target.
+void TrellisSearch::operator()(std::span<const float> targets, float inverse_step, float most,
+                               const TrellisPrices& prices, std::span<std::int32_t> codes) {
   const std::size_t count = targets.size();
-  thread_local std::vector<float> scaled;
-  thread_local Branches branches;
-  thread_local std::vector<std::int8_t> choices;
-  scaled.resize(count);
-  branches.codes.resize(4 * count);
-  branches.costs.resize(4 * count);
-  choices.resize(kTrellisStates * count);
-  scale(targets.data(), count, inverse_step, most - 4, scaled.data());
+  scaled_.resize(count);
+  codes_.resize(4 * count);
+  costs_.resize(4 * count);
+  choices_.resize(kTrellisStates * count);
+  scale(targets.data(), count, inverse_step, most - 4, scaled_.data());
   for (const std::size_t d : {0, 2})
-    add_even(scaled.data(), count, static_cast<float>(d), prices.zero, prices.even_first, prices.even_more,
-             branches.codes.data() + d * count, branches.costs.data() + d * count);
+    add_even(scaled_.data(), count, static_cast<float>(d), prices.zero, prices.even_first, prices.even_more,
+             codes_.data() + d * count, costs_.data() + d * count);
   for (const std::size_t d : {1, 3})
-    add_odd(scaled.data(), count, static_cast<float>(d), prices.odd_least, prices.odd_first, prices.odd_more,
-            branches.codes.data() + d * count, branches.costs.data() + d * count);
+    add_odd(scaled_.data(), count, static_cast<float>(d), prices.odd_least, prices.odd_first, prices.odd_more,
+            codes_.data() + d * count, costs_.data() + d * count);
   float ends[kTrellisStates];
-  forward(branches.costs.data(), count, choices.data(), ends);
+  forward(costs_.data(), count, choices_.data(), ends);
   auto state = static_cast<std::uint32_t>(std::min_element(ends, ends + kTrellisStates) - ends);
   for (std::size_t i = count; i-- > 0;) {
-    const bool higher = choices[kTrellisStates * i + state] != 0;
-    const std::uint32_t before = previous_state(state, higher);
-    const std::size_t subset = (before & 1) + (higher ? 2 : 0);
-    codes[i] = static_cast<std::int32_t>(branches.codes[subset * count + i]);
-    state = before;
+    const bool higher = choices_.data()[kTrellisStates * i + state] != 0;
+    state = previous_state(state, higher);
+    const std::size_t subset = (state & 1) + (higher ? 2 : 0);
+    codes[i] = static_cast<std::int32_t>(codes_.data()[subset * count + i]);
   }
 }
 

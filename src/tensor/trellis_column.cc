@@ -23,7 +23,8 @@ TT_VECTOR_CLONES Counts count_nearest(const float* targets, std::size_t count, f
     const float scaled = targets[i] * inverse * 0.5f, size = scaled < 0 ? -scaled : scaled;
     const auto odd = static_cast<std::int32_t>(size > kTallyCap ? static_cast<float>(kTallyCap) : size);
     const float rounded = size + 0.5f;
-    const auto even = static_cast<std::int32_t>(rounded > kTallyCap ? static_cast<float>(kTallyCap) : rounded);
+    const auto even =
+        static_cast<std::int32_t>(rounded > kTallyCap ? static_cast<float>(kTallyCap) : rounded);
     even_zeros += even == 0 ? 1 : 0;
     even_sum += even;
     odd_zeros += odd == 0 ? 1 : 0;
@@ -68,15 +69,15 @@ TrellisColumns::Tallies TrellisColumns::of_codes(std::span<const std::int32_t> c
 }
 
 void TrellisColumns::choose(std::span<const float> targets, const ColumnRule& rule, const Tallies& expected,
-                            std::span<std::int32_t> codes) const {
+                            std::span<std::int32_t> codes) {
   const CodeBits even = bits_by(even_.with(expected.even)), odd = bits_by(odd_.with(expected.odd));
   const auto cost = [&](double bits) { return static_cast<float>(price_ * bits); };
   const TrellisPrices prices = {cost(even.zero),    cost(1 + even.one), cost(even.more),
                                 cost(1 + odd.zero), cost(1 + odd.one),  cost(odd.more)};
   for (std::size_t at = 0; at < targets.size(); at += run_) {
     const std::size_t count = std::min<std::size_t>(run_, targets.size() - at);
-    trellis_codes(targets.subspan(at, count), rule.inverse, std::min(rule.most, kMostTrellisCode), prices,
-                  codes.subspan(at, count));
+    search_(targets.subspan(at, count), rule.inverse, std::min(rule.most, kMostTrellisCode), prices,
+            codes.subspan(at, count));
   }
 }
 

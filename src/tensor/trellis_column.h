@@ -31,11 +31,12 @@ class TrellisColumns {
   static Tallies nearest(std::span<const float> targets, float inverse);
   Tallies of_codes(std::span<const std::int32_t> codes) const;
   void choose(std::span<const float> targets, const ColumnRule& rule, const Tallies& expected,
-              std::span<std::int32_t> codes) const;
+              std::span<std::int32_t> codes);
 
   double price_;
   std::uint64_t run_;
   TallyPrior even_, odd_;
+  TrellisSearch search_;
 };
 
 }  // namespace tt::tensor

@@ -118,8 +118,13 @@ TEST_CASE("codes at the ends of the range come back") {
 
 TEST_CASE("codes along a trellis come back, a bit cheaper each than free ones") {
   unsigned seed = 100;
-  for (const auto& [rows, cols] : {std::pair<std::uint64_t, std::uint64_t>{1, 1}, {1, 1000}, {1000, 1}, {63, 64},
-                                   {257, 31}, {300, 77}, {20, 3000}})
+  for (const auto& [rows, cols] : {std::pair<std::uint64_t, std::uint64_t>{1, 1},
+                                   {1, 1000},
+                                   {1000, 1},
+                                   {63, 64},
+                                   {257, 31},
+                                   {300, 77},
+                                   {20, 3000}})
     for (const double scale : {0.3, 2.0, 14.0, 600.0}) {
       const Codes codes = trellis_codes(rows, cols, scale, ++seed);
       const base::Bytes stream = codec::encode_codes({rows, cols, codes, true});
@@ -143,7 +148,8 @@ TEST_CASE("a broken stream of codes along a trellis is corrupt or says other cod
   for (const double scale : {0.3, 4.0, 300.0}) {
     const Codes codes = trellis_codes(30, 20, scale, 61);
     base::Bytes stream = codec::encode_codes({30, 20, codes, true});
-    for (std::size_t size = 0; size < stream.size(); ++size) accepts(base::ByteView(stream).first(size), 30, 20);
+    for (std::size_t size = 0; size < stream.size(); ++size)
+      accepts(base::ByteView(stream).first(size), 30, 20);
     for (std::size_t size = 0; size < 6; ++size)
       CHECK_FALSE(accepts(base::ByteView(stream).first(size), 30, 20));
     for (std::size_t bit = 0; bit < 8 * stream.size(); ++bit) {

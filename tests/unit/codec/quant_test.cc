@@ -1,6 +1,5 @@
 // quant: what is stored, what comes back, and what broken cores do.
 #include "codec/quant.h"
-#include "codec/quant_core.h"
 
 #include <doctest/doctest.h>
 
@@ -9,6 +8,7 @@
 #include "base/error.h"
 #include "codec/code_bands.h"
 #include "codec/code_coder.h"
+#include "codec/quant_core.h"
 #include "samples.h"
 
 using namespace tt;

@@ -87,8 +87,16 @@ TEST_CASE("the error that is reported is the error of what decodes") {
     const MatrixView weight{values, axis == 1 ? 70u : 90u, axis == 1 ? 90u : 70u};
     const SicPlan plan(metric);
     const SicWeight ready(plan, weight);
-    for (const auto& [error, run] : {std::pair{1.0, 0u}, {0.3, 0u}, {0.1, 0u}, {0.01, 0u}, {0.001, 0u},
-                                     {1.0, 70u}, {0.3, 70u}, {0.1, 32u}, {0.01, 70u}, {0.001, 7u}}) {
+    for (const auto& [error, run] : {std::pair{1.0, 0u},
+                                     {0.3, 0u},
+                                     {0.1, 0u},
+                                     {0.01, 0u},
+                                     {0.001, 0u},
+                                     {1.0, 70u},
+                                     {0.3, 70u},
+                                     {0.1, 32u},
+                                     {0.01, 70u},
+                                     {0.001, 7u}}) {
       const SicCodes codes = ready.round(ready.scale_for(error), {.run = run});
       CHECK(codes.run == run);
       CHECK(codes.error == doctest::Approx(measured(weight, codes, metric)).epsilon(1e-3));

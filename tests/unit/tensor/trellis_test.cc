@@ -23,7 +23,8 @@ double price(const TrellisPrices& prices, std::int32_t code) {
   const auto half = static_cast<double>(std::abs(code) / 2);
   if (code == 0) return double{prices.zero};
   if (code % 2 == 0) return double{prices.even_first} + double{prices.even_more} * (half - 1);
-  return half == 0 ? double{prices.odd_least} : double{prices.odd_first} + double{prices.odd_more} * (half - 1);
+  return half == 0 ? double{prices.odd_least}
+                   : double{prices.odd_first} + double{prices.odd_more} * (half - 1);
 }
 
 double cost(const std::vector<float>& targets, double step, const TrellisPrices& prices, const Codes& codes) {
@@ -34,7 +35,8 @@ double cost(const std::vector<float>& targets, double step, const TrellisPrices&
 }
 
 // Of all sequences of codes from -most to most that follow the trellis.
-double least_cost(const std::vector<float>& targets, double step, const TrellisPrices& prices, std::int32_t most) {
+double least_cost(const std::vector<float>& targets, double step, const TrellisPrices& prices,
+                  std::int32_t most) {
   const std::function<double(std::size_t, std::uint32_t)> from = [&](std::size_t i, std::uint32_t state) {
     if (i == targets.size()) return 0.0;
     double least = HUGE_VAL;
@@ -47,9 +49,10 @@ double least_cost(const std::vector<float>& targets, double step, const TrellisP
   return from(0, 0);
 }
 
-Codes codes_for(const std::vector<float>& targets, float step, const TrellisPrices& prices, float most = 1000) {
+Codes codes_for(const std::vector<float>& targets, float step, const TrellisPrices& prices,
+                float most = 1000) {
   Codes codes(targets.size());
-  tensor::trellis_codes(targets, 1 / step, most, prices, codes);
+  tensor::TrellisSearch()(targets, 1 / step, most, prices, codes);
   return codes;
 }
 
@@ -112,7 +115,8 @@ TEST_CASE("at an equal error a trellis takes an eighth of a bit less than free i
     Codes along(values.size()), free(values.size());
     std::vector<float> errors(values.size());
     const double price = 0.13;
-    tensor::TrellisColumns columns(price / double{tensor::kTrellisStep * tensor::kTrellisStep}, values.size());
+    tensor::TrellisColumns columns(price / double{tensor::kTrellisStep * tensor::kTrellisStep},
+                                   values.size());
     const float fine = step * tensor::kTrellisStep;
     columns.round(values, values, {fine, 1 / fine, 1e6f, {}}, along, errors);
     CHECK(follows(along));

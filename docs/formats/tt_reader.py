@@ -13,7 +13,7 @@ import zstandard
 
 DTYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "bf16": np.dtype("<u2"), "f64": np.dtype("<f8")}
 PLANES = {"f32": [8, 4, 8, 8, 4], "f16": [5, 4, 7], "bf16": [8, 4, 4], "f64": [8, 7, 8, 8, 8, 8, 8, 8, 1]}
-ESCAPE = np.where(np.arange(52) < 20, 8, 32)[:, None]  # the last symbol of each class of codes
+ESCAPE = np.where(np.arange(104) % 52 < 20, 8, 32)[:, None]  # the last symbol of each table of codes: 52 classes, then those of odd codes
 f32, unzstd, sha256 = np.float32, zstandard.ZstdDecompressor().decompress, lambda data: hashlib.sha256(data).digest()
 
 def require(condition, message):
@@ -88,8 +88,9 @@ def laplace_counts():
     edges = (np.arange(468, 521)[:, None] << 21).astype(np.int32).view(f32)
     q = ((edges[1:] + edges[:-1]) / f32(2)).astype(float) * 0.75
     t = (np.sqrt(1 + 4 * q * q) - 1) / (2 * q)
-    powers = np.cumprod(np.hstack([t * (1 - t * t) * 1024] + [t] * 62), 1)[:, ::2]
-    return np.where(np.arange(33) > ESCAPE, 0, np.hstack([(1 - t) * 1024, powers])).astype(int)
+    first, more = np.vstack([t, t * t]), np.vstack([t, t])  # even codes, odd ones
+    powers = np.cumprod(np.hstack([first * (1 - more * more) * 1024] + [more] * 62), 1)[:, ::2]
+    return np.where(np.arange(33) > ESCAPE, 0, np.hstack([(1 - first) * 1024, powers])).astype(int)
 
 def code_bounds(counts, agreed, seen):
     """Bounds of the intervals of the symbols, a row a class, and of the likely sign and the other."""
@@ -99,17 +100,17 @@ def code_bounds(counts, agreed, seen):
     likely = 1 + ((agreed + 8) / (seen + 16) * 32766).astype(int)
     return before(frequency), before(np.stack([likely, 32768 - likely], 1))
 
-def read_blocks(coder, rows, cols, initial, flags, period, far, parts):
-    """Blocks of rows of a code stream: symbols, classes, shifts, negative signs and predictions, each [column, row]. The rows
-    of a block are lanes that take all steps side by side."""
+def read_blocks(coder, rows, cols, initial, flags, period, far, parts, trellis):
+    """Blocks of rows of a code stream: symbols, tables, shifts, negative signs, predictions, and along a trellis odd codes and
+    parities, each [column, row]. The rows of a block are lanes that take all steps side by side."""
     own_rows, row_prior = [(1, 4), (1, 16), (1, 64), (0, 1)][flags >> 3 & 3]
     column_prior, grouped, signed = 1 if flags & 32 else 4, flags >> 6 & 1, flags >> 7
-    sums, code_sums, weight, done, fresh, wait = np.zeros(cols, int), np.zeros(cols, int), 0., 0, 0, 32
+    sums, code_sums, weight, done, fresh, wait = np.zeros(cols), np.zeros(cols, int), 0., 0, 0, 32
     counts, agreed, seen = laplace_counts(), np.zeros(12), np.zeros(12)
     bounds, likely = code_bounds(counts, agreed, seen)
     while done < rows:
         height = min(max(done // 4, 1), rows - done, len(coder.states), max((1 << 20) // cols, 1))
-        total = sums + column_prior * ((2 * initial + int(sums.sum()) / cols) / (weight + 2))
+        total = sums + column_prior * ((2 * initial + sums.sum() / cols) / (weight + 2))
         mean = total / (weight + column_prior)
         importance = 1 / (1 + mean)
         share = mean * importance
@@ -118,16 +119,17 @@ def read_blocks(coder, rows, cols, initial, flags, period, far, parts):
         factor, row_share, inverse, code_share, skew, mean, importance = (values.astype(f32) for values in (
             mean * (4 / 3) / (in_group + 4), 4 / (in_row + row_prior), 1 / mean, 1 / (all_before + 4), code_sums / total, mean, importance))
         row, code_row, zero, every = np.full(height, row_prior, f32), f32(0), np.zeros(height, f32), np.arange(height)
-        symbols, classes, shifts, negative, predictions = block = np.zeros((5, cols, height), int)
-        past = np.zeros((cols, height), f32)
+        symbols, tables, shifts, negative, predictions, odd, parity = block = np.zeros((7, cols, height), int)
+        past, state = np.zeros((cols, height), f32), np.zeros(height, int)
         for j in range(cols):
             within = j % period
             group = group if within else zero
             expected = factor[j] * (group + row * row_share[j])
             level = np.clip((expected.view(np.int32) >> 21) - 468, 0, 151)
             shifts[j] = shift = np.maximum(level - 48 >> 2, 0)
-            classes[j] = level - 4 * shift
-            symbols[j] = symbol = coder.take(every, bounds[classes[j]], 15)
+            odd[j] = state & 1
+            tables[j] = level - 4 * shift + 52 * odd[j]
+            symbols[j] = symbol = coder.take(every, bounds[tables[j]], 15)
             middle = (symbol << shift) + (1 << shift >> 1)
             if signed:
                 left, above, corner = (past[j - d] if 0 < d <= within else zero for d in (1, far, far and far + 1))
@@ -143,9 +145,15 @@ def read_blocks(coder, rows, cols, initial, flags, period, far, parts):
                 code = predictions[j] + np.where(negative[j], -middle, middle)
                 past[j] = np.clip(code.astype(f32) * inverse[j], f32(-4), f32(4))
                 code_row, code_sums[j] = code_row + code.astype(f32) * importance[j], code_sums[j] + code.sum()
+            if trellis:
+                coded = np.flatnonzero(odd[j] | (shift > 0) | (symbol == ESCAPE[tables[j], 0]))
+                parity[j] = symbol & 1
+                parity[j, coded] = coder.take(coded, np.tile([0, 16384, 32768], (len(coded), 1)), 15)
+                state = state >> 1 ^ 5 * odd[j] ^ 2 * parity[j]
+            middle = middle + odd[j] / 2
             size = middle.astype(f32) * importance[j]
             row, group, sums[j] = row + size * f32(own_rows), group + size * f32(grouped), sums[j] + middle.sum()
-            np.add.at(counts, (classes[j], symbol), 32)
+            np.add.at(counts, (tables[j], symbol), 32)
             fresh += height
             if fresh >= wait:
                 (bounds, likely), fresh, wait = code_bounds(counts, agreed, seen), 0, min(wait + wait // 4, 4096)
@@ -157,40 +165,46 @@ def read_codes(data, rows, cols):
     """A code stream: a matrix of integers."""
     if rows * cols == 0 or data[0] == 0:
         return np.zeros((rows, cols), int)
-    initial, flags, core = float(np.array([data[0] + 380 << 21], np.int32).view(f32)[0]), data[1], io.BytesIO(data[2:])
+    initial, trellis = float(np.array([data[0] + 380 << 21], np.int32).view(f32)[0]), data[1] == 7
+    flags, core = data[1 + trellis], io.BytesIO(data[2 + trellis:])
     period = varint(core) if flags & 64 else cols
     far, *parts = struct.unpack("B5b", core.read(6)) if flags & 128 else [0]
     states, body, out = core.read(4 << (flags & 7)), core.read(), []
     coder = Lanes(states, body[:len(body) // 2 * 2])
-    blocks = list(read_blocks(coder, rows, cols, initial, flags, period, far, np.array(parts, f32) / f32(64)))
+    blocks = list(read_blocks(coder, rows, cols, initial, flags, period, far, np.array(parts, f32) / f32(64), trellis))
     bit = iter(unpacked(body[2 * coder.used:][::-1] + coder.states.astype("<u2").tobytes()).tolist())
     plain = np.vectorize(lambda width: sum(next(bit) << b for b in range(width)), [int])  # the next plain bits as a number
-    for symbols, classes, shifts, negative, predictions in blocks:
-        for at in zip(*np.nonzero(symbols == ESCAPE[classes, 0])):
+    for symbols, tables, shifts, negative, predictions, odd, parity in blocks:
+        for at in zip(*np.nonzero(symbols == ESCAPE[tables, 0])):
             zeros = next(zeros for zeros in count() if next(bit))
             symbols[at] += (1 << zeros) - 1 + plain(zeros)
         sizes = (symbols << shifts) + plain(shifts)
-        negative = negative if flags & 128 else plain((symbols > 0) | (shifts > 0))
-        out.append((predictions + np.where(negative, -sizes - (shifts > 0), sizes)).T)
+        folded = odd | (shifts > 0)
+        negative = negative if flags & 128 else plain(np.where(folded, not trellis, symbols > 0))
+        negative = np.where(folded, parity ^ sizes & 1, negative) if trellis else negative
+        codes = predictions + np.where(negative, -sizes - folded, sizes)
+        out.append((2 * codes + odd if trellis else codes).T)
     require((coder.states >> 16 == 1).all() and not any(bit), "a code stream does not end where it should")
     return np.concatenate(out)
 
-def read_bands(core, rows, cols):
-    """A matrix of integers in code streams of at most 2^21 codes, or of one row."""
-    bands, most = [np.zeros((0, cols), int)], max(1, (1 << 21) // max(1, cols))
+def read_bands(core, rows, cols, turned=0):
+    """A matrix of integers in code streams of at most 2^21 codes, or of one row; or of so many rows, columns first."""
+    bands, most = [np.zeros((0, cols), int)], turned or max(1, (1 << 21) // max(1, cols))
     for left in range(rows, 0, -most):
-        bands.append(read_codes(core.read(varint(core) if most < left else -1), min(left, most), cols))
+        data, height = core.read(varint(core) if most < left else -1), min(left, most)
+        bands.append(read_codes(data, cols, height).T if turned else read_codes(data, height, cols))
     return np.concatenate(bands)
 
 def decode_quant(core, rows, cols):
     kind, steps = struct.unpack("<Bf", core.read(5))
+    turned, kind = kind & 4, kind & 3
     out, kept = np.zeros((rows, cols), f32), [np.arange(rows), np.arange(cols)]
     if kind:  # a step a column (1) or a row (2); nothing is stored where it is 0
         codes = read_codes(core.read(varint(core)), 1, out.shape[2 - kind])[0] - 1
         steps = np.where(codes < 0, f32(0), f32(steps) * np.ldexp((8 + codes % 8).astype(f32), codes // 8))
         kept[2 - kind] = np.flatnonzero(steps)
         steps = np.expand_dims(steps[steps != 0], kind - 1)
-    out[np.ix_(*kept)] = read_bands(core, *map(len, kept)).astype(f32) * f32(steps)
+    out[np.ix_(*kept)] = read_bands(core, *map(len, kept), turned and varint(core)).astype(f32) * f32(steps)
     return out
 
 def decode_blockquant(core, rows, cols, group, axis):

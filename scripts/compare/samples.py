@@ -100,7 +100,7 @@ SAMPLES = {
     "mnist_mlp_1024": lambda part, data: {"input": digits(part, data).reshape(-1, 784) / 255.0},
     "mnist_winml": lambda part, data: {"Input3": digits(part, data)[:2000, None].astype(np.float32)},
     "squeezenet_fp16": lambda part, _: {"data_0": pictures(part, (64, 192), 224, 224)[:, ::-1] - [[[103.9]], [[116.8]], [[123.7]]]},
-    "candy": lambda part, _: {"inputImage": pictures(part, (3, 2), 720, 720)},
+    "candy": lambda part, _: {"inputImage": pictures(part, (8, 2), 720, 720)},
     "yolox_nano": lambda part, _: {"images": pictures(part, (16, 12), 416, 416)},
     "super_resolution": lambda part, _: {"input": pictures(part, (12, 8), 224, 224).mean(1, keepdims=True) / 255},
     "vttrack": vttrack,

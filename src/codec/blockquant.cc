@@ -145,7 +145,7 @@ Core BlockQuantiser::core(unsigned bits, std::uint64_t group) const {
   bytes.insert(bytes.end(), stream.begin(), stream.end());
   if (!codes.codes.empty())
     append_bands(
-        codes.rows, codes.cols,
+        band_layout(codes.rows, codes.cols),
         [&](std::uint64_t first, std::uint64_t count) {
           return widened(std::span(codes.codes).subspan(first * codes.cols, count * codes.cols));
         },
@@ -187,7 +187,7 @@ void read_blockquant(const WeightLayout& layout, const Encoding& encoding, const
   const std::int32_t half = 1 << (encoding.bits - 1);
   std::uint64_t next = 0;
   if (layout.elements() > 0)
-    decode_bands(cursor, layout.rows, layout.cols, [&](std::span<const std::int32_t> row) {
+    decode_bands(cursor, band_layout(layout.rows, layout.cols), [&](std::span<const std::int32_t> row) {
       for (const std::int32_t code : row)
         if (code < -half || code >= half) throw_corrupt("a code is out of range");
       take_row(next++, row);

@@ -32,11 +32,11 @@ struct Symbols {
   }
 };
 
-void put_plain(const CodeElement& element, bool predicted, BlockBits& bits) {
+void put_plain(const CodeElement& element, bool has_plain_sign, BlockBits& bits) {
   const std::uint32_t shift = element.context.shift;
   if (element.symbol == element.escape()) bits.escapes.put_gamma(element.escaped());
   if (shift > 0) bits.lows.put(element.magnitude & ((1u << shift) - 1), shift);
-  if (!predicted && element.has_sign()) bits.signs.put(element.negative ? 1 : 0, 1);
+  if (has_plain_sign) bits.signs.put(element.negative ? 1 : 0, 1);
 }
 
 // The likely sign takes the lower part of the interval.
@@ -49,10 +49,14 @@ void put_sign(const CodeModel& model, const CodeElement& element, Symbols& out) 
 void put_column(const CodeModel& model, std::span<const CodeElement> elements, Symbols& out,
                 BlockBits& bits) {
   for (const CodeElement& element : elements) {
-    const CodeTable& table = model.table(element.context.code_class);
+    const CodeTable& table = model.table(element.context);
     out.add(table.start(element.symbol), table.frequency(element.symbol), element.lane);
-    put_plain(element, model.predicted(), bits);
+    const bool sign_elsewhere = model.predicted() || (model.trellis() && element.context.folded());
+    put_plain(element, element.has_sign() && !sign_elsewhere, bits);
   }
+  if (model.trellis())
+    for (const CodeElement& element : elements)
+      if (element.has_parity()) out.add(element.parity ? kCodeTotal / 2 : 0, kCodeTotal / 2, element.lane);
   if (!model.predicted()) return;
   for (const CodeElement& element : elements)
     if (element.has_sign()) put_sign(model, element, out);

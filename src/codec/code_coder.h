@@ -16,6 +16,9 @@ namespace tt::codec {
 struct CodeMatrix {
   std::uint64_t rows = 0, cols = 0;
   std::span<const std::int32_t> codes;  // row-major, rows * cols; any int32
+  // The codes of every row follow a trellis (tensor/trellis.h): which of them are even, and one bit of most
+  // of the others, need not be stored.
+  bool trellis = false;
 };
 
 // The stream; the same bytes for the same codes. An empty matrix has an empty stream.

@@ -52,6 +52,8 @@ class LaneReader {
     next_ += refill;
     return likely;
   }
+  // 0 or 1, both as likely.
+  std::uint32_t take_bit(std::uint32_t lane) { return take_likely(kCodeTotal / 2, lane) ? 0 : 1; }
   // The plain bits that the lanes end with.
   base::Bytes last_bits() const {
     base::Bytes bytes;
@@ -76,15 +78,17 @@ struct Block {
   std::vector<CodeContext> contexts;
   std::vector<std::size_t> escapes;  // places, in order
   bool shifted = false;
-  std::vector<std::int32_t> predictions;  // if predicted, as is the next
-  std::vector<std::uint8_t> negative;
-  std::vector<std::int32_t> codes;  // [row][column]
+  std::vector<std::int32_t> predictions;  // if predicted
+  std::vector<std::uint8_t> negative;     // if predicted
+  std::vector<std::uint8_t> parity;       // along a trellis
+  std::vector<std::int32_t> codes;        // [row][column]
 
-  Block(std::size_t largest, bool predicted)
+  Block(std::size_t largest, bool predicted, bool trellis)
       : magnitude(largest),
         contexts(largest),
         predictions(predicted ? largest : 0),
         negative(predicted ? largest : 0),
+        parity(trellis ? largest : 0),
         codes(largest) {}
 };
 
@@ -102,6 +106,16 @@ void read_signs(const CodeModel& model, LaneReader& lanes, std::uint32_t height,
   }
 }
 
+// What symbols tell, or a bit beside them.
+void read_parities(const CodeModel& model, LaneReader& lanes, std::uint32_t height, std::size_t at,
+                   CodeColumn& column, Block& block) {
+  for (std::uint32_t y = 0; y < height; ++y) {
+    const std::uint32_t symbol = column.symbols.data()[y];
+    const std::uint32_t parity = model.context(y).has_parity(symbol) ? lanes.take_bit(y) : symbol & 1;
+    column.parity.data()[y] = block.parity[at + y] = static_cast<std::uint8_t>(parity);
+  }
+}
+
 void read_symbols(CodeModel& model, LaneReader& lanes, std::uint64_t cols, std::uint32_t height,
                   Block& block) {
   CodeColumn column;
@@ -114,7 +128,7 @@ void read_symbols(CodeModel& model, LaneReader& lanes, std::uint64_t cols, std::
     model.enter(j);
     for (std::uint32_t y = 0; y < height; ++y) {
       const CodeContext context = model.context(y);
-      const std::uint32_t symbol = lanes.take(model.table(context.code_class), y);
+      const std::uint32_t symbol = lanes.take(model.table(context), y);
       column.symbols.data()[y] = static_cast<std::uint8_t>(symbol);
       magnitude[y] = symbol;
       contexts[y] = context;
@@ -122,6 +136,7 @@ void read_symbols(CodeModel& model, LaneReader& lanes, std::uint64_t cols, std::
       if (symbol == escape_symbol(context.code_class)) block.escapes.push_back(at + y);
     }
     if (model.predicted()) read_signs(model, lanes, height, at, column, block);
+    if (model.trellis()) read_parities(model, lanes, height, at, column, block);
     lanes.check();
     model.learn(column);
   }
@@ -163,6 +178,21 @@ void add_plain_signs(BitReader& plain, std::uint64_t cols, std::uint32_t height,
   }
 }
 
+// Where a residual is folded its sign follows from its parity.
+void add_trellis_signs(BitReader& plain, std::uint64_t cols, std::uint32_t height, Block& block) {
+  std::size_t at = 0;
+  for (std::uint64_t j = 0; j < cols; ++j) {
+    std::int32_t* to = block.codes.data() + j;
+    for (std::uint32_t y = 0; y < height; ++y, ++at, to += cols) {
+      const CodeContext context = block.contexts[at];
+      const std::uint32_t magnitude = block.magnitude[at], odd_parity = block.parity[at] ^ (magnitude & 1);
+      if (!context.folded() && odd_parity != 0) throw_corrupt("a code does not follow its trellis");
+      const bool negative = context.folded() ? odd_parity != 0 : plain.take_if(magnitude != 0) != 0;
+      *to = checked_code(2 * context.residual(magnitude, negative) + (context.odd ? 1 : 0));
+    }
+  }
+}
+
 void add_predictions(std::uint64_t cols, std::uint32_t height, Block& block) {
   std::size_t at = 0;
   for (std::uint64_t j = 0; j < cols; ++j) {
@@ -189,7 +219,7 @@ void decode_body(ByteCursor& cursor, const CodeParameters& parameters, std::uint
   symbols.read_words(body);
   BitReader plain(body);
   CodeModel model(parameters, rows, cols);
-  Block block(std::min(rows, model.most_rows()) * cols, parameters.predicted);
+  Block block(std::min(rows, model.most_rows()) * cols, parameters.predicted, parameters.trellis);
   std::uint64_t row = 0, before_last = 0, tail = 0;
   while (const std::uint32_t height = model.next_block()) {
     const std::size_t count = height * cols;
@@ -202,6 +232,8 @@ void decode_body(ByteCursor& cursor, const CodeParameters& parameters, std::uint
     add_plain_magnitudes(plain, count, block);
     if (parameters.predicted)
       add_predictions(cols, height, block);
+    else if (parameters.trellis)
+      add_trellis_signs(plain, cols, height, block);
     else
       add_plain_signs(plain, cols, height, block);
     plain.check();

@@ -39,10 +39,12 @@ CodeModel::CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::
       column_prior_(parameters.column_prior == 0 ? 4 : 1),
       initial_(static_cast<double>(initial_scale(parameters.scale))),
       row_scales_(parameters.row_prior != 3),
+      trellis_(parameters.trellis),
       predicted_(parameters.predicted),
       sums_(cols),
       columns_(cols) {
-  for (std::uint32_t c = 0; c < kCodeClasses; ++c) tables_[c].reset(c);
+  for (std::uint32_t c = 0; c < kCodeClasses; ++c)
+    for (const bool odd : {false, true}) tables_[table_of(c, odd)].reset(c, odd);
   if (!predicted_) return;
   for (std::size_t i = 0; i < kFeatures; ++i) weights_[i] = static_cast<float>(parameters.weights[i]) / 64;
   history_.resize(distance_ + 3);
@@ -57,17 +59,17 @@ std::uint32_t CodeModel::next_block() {
   if (block_ > 0) weigh_columns();
   row_sum_.fill(static_cast<float>(row_prior_));
   signed_row_.fill(0);
+  state_.fill(0);
   return block_;
 }
 
 void CodeModel::weigh_columns() {
-  const double average =
-      (2 * initial_ + static_cast<double>(total_) / static_cast<double>(cols_)) / (weight_ + 2);
+  const double average = (2 * initial_ + total_ / static_cast<double>(cols_)) / (weight_ + 2);
   double row_weight = 0, group_weight = 0, all_weight = 0;
   for (std::uint64_t j = 0; j < cols_; ++j) {
     if (period_ > 0 && j % period_ == 0) group_weight = 0;
     Column& column = columns_[j];
-    const double sum = static_cast<double>(sums_[j].magnitudes) + column_prior_ * average;
+    const double sum = sums_[j].magnitudes + column_prior_ * average;
     const double mean = sum / (weight_ + column_prior_);
     const double importance = 1 / (1 + mean);
     column.weight = static_cast<float>(importance);
@@ -152,7 +154,8 @@ void CodeModel::learn(const CodeColumn& column) {
   const std::uint8_t* const symbols = column.symbols.data();
   CodeTable* const tables = tables_.data();
   for (std::uint32_t y = 0; y < block_; ++y) {
-    tables[class_.data()[y]].count(symbols[y]);
+    tables[table_of(static_cast<std::uint32_t>(class_.data()[y]), tensor::takes_odd(state_.data()[y]))].count(
+        symbols[y]);
     magnitude_.data()[y] = middle(y, symbols[y]);
   }
   const float weight = columns_[j_].weight, row_weight = row_scales_ ? weight : 0,
@@ -160,16 +163,19 @@ void CodeModel::learn(const CodeColumn& column) {
   const std::int32_t* const magnitude = magnitude_.data();
   float *const row = row_sum_.data(), *const group = group_sum_.data();
   const std::uint32_t height = block_;
-  std::uint64_t sum = 0;
+  const std::uint32_t* const state = state_.data();
+  std::uint64_t halves = 0;
   for (std::uint32_t y = 0; y < height; ++y) {
-    const auto value = static_cast<float>(magnitude[y]);
+    const std::uint32_t odd = state[y] & 1;
+    const float value = static_cast<float>(magnitude[y]) + 0.5f * static_cast<float>(odd);
     row[y] += value * row_weight;
     group[y] += value * group_weight;
-    sum += static_cast<std::uint32_t>(magnitude[y]);
+    halves += 2 * std::uint64_t{static_cast<std::uint32_t>(magnitude[y])} + odd;
   }
-  sums_[j_].magnitudes += sum;
-  total_ += sum;
+  sums_[j_].magnitudes += static_cast<double>(halves) / 2;
+  total_ += static_cast<double>(halves) / 2;
   if (predicted_) learn_signed(column);
+  if (trellis_) follow_trellis(column);
   pending_ += block_;
   if (pending_ >= adapt_after_) adapt();
 }
@@ -195,6 +201,12 @@ void CodeModel::learn_signed(const CodeColumn& column) {
     row[y] += value * weight;
   }
   sums_[j_].codes += sum;
+}
+
+void CodeModel::follow_trellis(const CodeColumn& column) {
+  const std::uint8_t* const parity = column.parity.data();
+  std::uint32_t* const state = state_.data();
+  for (std::uint32_t y = 0; y < block_; ++y) state[y] = tensor::next_state(state[y], parity[y] != 0);
 }
 
 void CodeModel::adapt() {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "codec/code_table.h"
+#include "tensor/trellis.h"
 
 namespace tt::codec {
 
@@ -29,6 +30,7 @@ struct CodeParameters {
   std::uint8_t row_prior = 0;     // 0..2: 4, 16, 64 columns' worth; 3: rows have no scale of their own
   std::uint8_t column_prior = 0;  // 0: 4 rows' worth, 1: 1 row's worth
   std::uint32_t period = 0;       // groups of that many columns have a scale within the row; 0: none
+  bool trellis = false;           // codes follow one along the rows; they are not predicted then
   bool predicted = false;         // codes are predicted; else plain signs, and what follows is unused
   std::uint8_t distance = 0;      // columns back to the second neighbour; 0: none
   std::array<std::int8_t, kFeatures> weights{};  // of the features, in 64ths
@@ -40,26 +42,32 @@ struct CodeParameters {
 float initial_scale(std::uint8_t scale);
 std::uint8_t nearest_scale(double mean);
 
-// What one element is coded with. The magnitude of a residual r is |r|, but -r - 1 for negative r if shift >
-// 0 (then there is a sign for 0, too); its symbol is magnitude >> shift or the escape; `shift` low bits are
-// plain.
+// What one element is coded with: a residual r, which along a trellis is code / 2 rounded down. Its magnitude
+// is |r|, but -r - 1 for negative r if it is folded: where shift > 0, and for odd codes (then there is a sign
+// for 0, too). Its symbol is magnitude >> shift or the escape; `shift` low bits are plain.
 struct CodeContext {
   std::uint8_t code_class = 0, shift = 0;
+  bool odd = false;  // the code is, by the trellis
 
+  bool folded() const { return odd || shift > 0; }
   std::uint32_t magnitude(std::int64_t residual) const {
     const std::int64_t plain = residual < 0 ? -residual : residual;
-    return static_cast<std::uint32_t>(plain - (residual < 0 && shift > 0 ? 1 : 0));
+    return static_cast<std::uint32_t>(plain - (residual < 0 && folded() ? 1 : 0));
   }
   std::int64_t residual(std::uint32_t magnitude, bool negative) const {
     const std::int64_t plain = magnitude;
-    return negative ? -plain - (shift > 0 ? 1 : 0) : plain;
+    return negative ? -plain - (folded() ? 1 : 0) : plain;
   }
-  bool has_sign(std::uint32_t symbol) const { return symbol != 0 || shift > 0; }
+  bool has_sign(std::uint32_t symbol) const { return symbol != 0 || folded(); }
+  // Along a trellis: whether the parity of the residual is coded by itself, for the symbol does not tell it.
+  // Where the residual is folded it tells the sign.
+  bool has_parity(std::uint32_t symbol) const { return folded() || symbol == escape_symbol(code_class); }
 };
 
-// The symbols and signs of one column of a block, lane by lane; negative only where there is a sign.
+// The symbols and signs of one column of a block, lane by lane; negative only where there is a sign; along a
+// trellis the parity of each residual.
 struct CodeColumn {
-  std::array<std::uint8_t, kMaxLanes> symbols{}, negative{};
+  std::array<std::uint8_t, kMaxLanes> symbols{}, negative{}, parity{};
 };
 
 class CodeModel {
@@ -67,15 +75,19 @@ class CodeModel {
   CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::uint64_t cols);
 
   bool predicted() const { return predicted_; }
+  bool trellis() const { return trellis_; }
   std::uint64_t most_rows() const { return lanes_; }
   // Starts the next block; its number of rows, 0 after the last one.
   std::uint32_t next_block();
   // Prepares column j of the block; columns are visited in order. What follows is about it.
   void enter(std::uint64_t j);
   CodeContext context(std::uint32_t y) const {
-    return {static_cast<std::uint8_t>(class_.data()[y]), static_cast<std::uint8_t>(shift_.data()[y])};
+    return {static_cast<std::uint8_t>(class_.data()[y]), static_cast<std::uint8_t>(shift_.data()[y]),
+            tensor::takes_odd(state_.data()[y])};
   }
-  const CodeTable& table(std::uint32_t code_class) const { return tables_.data()[code_class]; }
+  const CodeTable& table(const CodeContext& context) const {
+    return tables_.data()[table_of(context.code_class, context.odd)];
+  }
   // Symbols and signs are those of the residual code - prediction(y).
   std::int32_t prediction(std::uint32_t y) const { return prediction_.data()[y]; }
   bool likely_negative(std::uint32_t y) const { return rest_.data()[y] < 0; }
@@ -97,13 +109,17 @@ class CodeModel {
     float mean, inverse_mean, signed_share, skew;  // if predicted
   };
   struct Sums {
-    std::uint64_t magnitudes = 0;
+    double magnitudes = 0;  // of |code| / 2 along a trellis
     std::int64_t codes = 0;
   };
+  static std::size_t table_of(std::uint32_t code_class, bool odd) {
+    return code_class + (odd ? kCodeClasses : 0);
+  }
 
   void weigh_columns();
   void predict();
   void learn_signed(const CodeColumn& column);
+  void follow_trellis(const CodeColumn& column);
   void adapt();
   const float* neighbour(std::uint64_t distance) const;
   // The middle of the magnitudes that a symbol stands for.
@@ -115,15 +131,17 @@ class CodeModel {
   std::uint64_t rows_, cols_, lanes_, done_ = 0, j_ = 0;
   std::uint32_t block_ = 0, period_, distance_;
   double row_prior_, column_prior_, initial_, weight_ = 0, block_row_weight_ = 0;
-  bool row_scales_, predicted_;
+  bool row_scales_, trellis_, predicted_;
   std::array<float, kFeatures> weights_{};
-  std::uint64_t pending_ = 0, adapt_after_ = 32, total_ = 0;
+  std::uint64_t pending_ = 0, adapt_after_ = 32;
+  double total_ = 0;
   std::vector<Sums> sums_;
   std::vector<Column> columns_;
   Lanes expected_{}, row_sum_{}, group_sum_{}, signed_row_{}, rest_{}, tilt_{};
   std::array<std::int32_t, kMaxLanes> class_{}, shift_{}, prediction_{}, magnitude_{};
+  std::array<std::uint32_t, kMaxLanes> state_{};  // of the trellis
   std::vector<Lanes> history_;  // codes of the last columns in units of the column's mean; zeros at the end
-  std::array<CodeTable, kCodeClasses> tables_;
+  std::array<CodeTable, std::size_t{2} * kCodeClasses> tables_;  // of even codes, or all; of odd ones
   std::array<SignTable, kSignClasses> signs_{};
 };
 

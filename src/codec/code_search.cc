@@ -15,6 +15,8 @@ constexpr std::uint64_t kChoosingCodes = 1u << 15;    // enough to tell paramete
 constexpr std::uint64_t kGuessingCodes = 1u << 13;    // enough where only the size is wanted
 constexpr std::uint64_t kEstimatingCodes = 1u << 20;  // enough for 2 % of the size
 
+constexpr std::uint64_t kFewestRows = 4;  // to learn from one row for the next
+
 constexpr double kWorthPredicting = 0.9975;  // it halves the speed of decoding
 
 // log2(2^15 / f): exact below 1024, in the middle of 32 frequencies above.
@@ -31,9 +33,9 @@ double bits_of(std::uint32_t frequency) {
 }
 
 double element_bits(const CodeModel& model, const CodeElement& element) {
-  double bits =
-      bits_of(model.table(element.context.code_class).frequency(element.symbol)) + element.context.shift;
+  double bits = bits_of(model.table(element.context).frequency(element.symbol)) + element.context.shift;
   if (element.symbol == element.escape()) bits += gamma_size(element.escaped());
+  if (model.trellis() && element.has_parity() && !element.context.folded()) bits += 1;  // beside a sign
   if (!element.has_sign()) return bits;
   if (!model.predicted()) return bits + 1;
   const std::uint32_t likely = model.sign_table(element.lane, element.symbol).likely();
@@ -72,8 +74,8 @@ double fixed_bits(const CodeParameters& parameters) {
 class Sample {
  public:
   Sample(const CodeMatrix& matrix, std::uint64_t wanted) : whole_(matrix.codes.size()), rows_(matrix.rows) {
-    rows_ = std::clamp<std::uint64_t>(wanted / matrix.cols, 1, matrix.rows);
-    view_ = {rows_, matrix.cols, matrix.codes};
+    rows_ = std::clamp<std::uint64_t>(wanted / matrix.cols, std::min(kFewestRows, matrix.rows), matrix.rows);
+    view_ = {rows_, matrix.cols, matrix.codes, matrix.trellis};
     if (rows_ == matrix.rows) return;
     for (std::uint64_t i = 0; i < rows_; i += 2) add(matrix, i);
     for (std::uint64_t i = 1; i < rows_; i += 2) add(matrix, i);
@@ -187,6 +189,8 @@ class Search {
   Search(const CodeMatrix& matrix, std::uint64_t codes) : sample_(matrix, codes) {
     double sum = 0;
     for (const std::int32_t code : sample_.view().codes) sum += std::abs(static_cast<double>(code));
+    best_.trellis = matrix.trellis;
+    if (matrix.trellis) sum /= 2;
     best_.scale = nearest_scale(sum / static_cast<double>(sample_.view().codes.size()));
     best_.lanes_log2 = 4;
     bits_ = bits_with(best_);
@@ -196,6 +200,14 @@ class Search {
   CodeParameters run() {
     for (std::uint8_t prior = 1; prior < 4; ++prior) try_with([&](auto& p) { p.row_prior = prior; });
     try_with([](auto& p) { p.column_prior = 1; });
+    if (!best_.trellis) try_neighbours();
+    best_.lanes_log2 = lanes_for(best_.predicted ? bits_ / 2 : bits_);
+    return best_;
+  }
+
+ private:
+  // Groups of columns, and what neighbours in a row tell.
+  void try_neighbours() {
     const CodeMatrix& view = sample_.view();
     for (const std::uint32_t period : {3u, 4u, 9u, 16u, 25u, 49u})
       if (period < view.cols && view.cols % period == 0) try_with([&](auto& p) { p.period = period; });
@@ -204,11 +216,7 @@ class Search {
     while (distances < kDistances.size() && kDistances[distances] < reach) ++distances;
     for (const CodeParameters& candidate : fit_weights(view, best_, distances))
       keep(candidate, best_.predicted ? 1 : kWorthPredicting);
-    best_.lanes_log2 = lanes_for(best_.predicted ? bits_ / 2 : bits_);
-    return best_;
   }
-
- private:
   static std::uint8_t lanes_for(double bits) {
     const auto lanes = static_cast<std::uint64_t>(bits / 8 / 1024);
     return static_cast<std::uint8_t>(std::bit_width(std::clamp<std::uint64_t>(lanes, 1, kMaxLanes)) - 1);

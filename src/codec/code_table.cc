@@ -16,14 +16,14 @@ float class_begin(std::uint32_t code_class) {
   return std::bit_cast<float>((kLowest + code_class) << 21);
 }
 
-void CodeTable::reset(std::uint32_t code_class) {
+void CodeTable::reset(std::uint32_t code_class, bool odd) {
   escape_ = escape_symbol(code_class);
   const float middle = (class_begin(code_class) + class_begin(code_class + 1)) / 2;
   const double q = static_cast<double>(middle) * 0.75;
   const double t = (std::sqrt(1 + 4 * q * q) - 1) / (2 * q);
-  double power = t * (1 - t * t) * kPrior;
+  double power = (odd ? t * t : t) * (1 - t * t) * kPrior;
   counts_.fill(0);
-  counts_[0] = static_cast<std::int32_t>((1 - t) * kPrior);
+  counts_[0] = static_cast<std::int32_t>((odd ? 1 - t * t : 1 - t) * kPrior);
   for (std::uint32_t s = 1; s <= escape_; ++s) {
     counts_[s] = static_cast<std::int32_t>(power);
     power = power * t * t;

@@ -24,8 +24,8 @@ float class_begin(std::uint32_t code_class);
 class CodeTable {
  public:
   // Discretised Laplace distribution with the mean magnitude of the class: P(0) = 1 - t, P(k) = t^(2k-1) (1 -
-  // t^2).
-  void reset(std::uint32_t code_class);
+  // t^2); of odd codes P(k) = t^2k (1 - t^2).
+  void reset(std::uint32_t code_class, bool odd = false);
   void count(std::uint32_t symbol) { counts_.data()[symbol] += kSeen, changed_ = true; }
   // Makes the frequencies follow the counts.
   void adapt();

@@ -12,20 +12,22 @@ namespace tt::codec {
 struct CodeElement {
   CodeContext context;
   std::uint32_t lane = 0, magnitude = 0, symbol = 0;
-  bool negative = false;
+  bool negative = false, parity = false;
 
   std::uint32_t escape() const { return escape_symbol(context.code_class); }
   // What follows an escape.
   std::uint32_t escaped() const { return (magnitude >> context.shift) - escape() + 1; }
   bool has_sign() const { return context.has_sign(symbol); }
+  bool has_parity() const { return context.has_parity(symbol); }
 };
 
 inline CodeElement element_of(const CodeModel& model, std::uint32_t lane, std::int32_t code) {
   const CodeContext context = model.context(lane);
-  const std::int64_t residual = std::int64_t{code} - model.prediction(lane);
+  const std::int64_t residual =
+      model.trellis() ? std::int64_t{code} >> 1 : std::int64_t{code} - model.prediction(lane);
   const std::uint32_t magnitude = context.magnitude(residual);
   const std::uint32_t symbol = std::min(magnitude >> context.shift, escape_symbol(context.code_class));
-  return {context, lane, magnitude, symbol, residual < 0};
+  return {context, lane, magnitude, symbol, residual < 0, (residual & 1) != 0};
 }
 
 // take(model, elements) for every column of every block, then end_block() once a block.
@@ -43,6 +45,7 @@ void walk_codes(const CodeMatrix& matrix, const CodeParameters& parameters, cons
         elements[y] = element_of(model, y, block[y * matrix.cols + j]);
         column.symbols[y] = static_cast<std::uint8_t>(elements[y].symbol);
         column.negative[y] = elements[y].negative ? 1 : 0;
+        column.parity[y] = elements[y].parity ? 1 : 0;
       }
       take(model, std::span<const CodeElement>(elements).first(height));
       model.learn(column);

@@ -178,10 +178,11 @@ tensor::SicCodes FactorQuantiser::directions(double s) const {
   for (const double sigma : sigma_) strengths.values.push_back(sigma * sigma);
   const tensor::SicPlan components(strengths, 0);
   const tensor::SicWeight ready(components, {directions_, sigma_.size(), outputs_});
-  tensor::SicCodes codes = ready.round(s);
+  const tensor::SicOptions along = {.run = trellis_run(all_.plan->axis(), sigma_.size(), outputs_)};
+  tensor::SicCodes codes = ready.round(s, along);
   if (unseen()) {
     const std::vector<std::uint32_t> kept = std::move(codes.step_codes);
-    codes = ready.round(s / kUnseenFiner);
+    codes = ready.round(s / kUnseenFiner, along);
     for (std::size_t k = 0; k < kept.size(); ++k)
       if (kept[k] == 0) codes.step_codes[k] = 0;
   }
@@ -197,8 +198,9 @@ FactorQuantiser::Factors FactorQuantiser::factors(double step, const Inputs& of)
   const std::vector<float> rows = tensor::solve_right(
       {of.by_output, outputs_, of.count}, transposed(values_of(found.directions), found.rank(), outputs_),
       found.rank(), kRidge);
+  const tensor::SicOptions along = {.run = trellis_run(of.plan->axis(), of.count, found.rank())};
   found.inputs = tensor::SicWeight(*of.plan, Oriented(rows, found.rank(), of.count, of.plan->axis()).view())
-                     .round(s / finer);
+                     .round(s / finer, along);
   return found;
 }
 

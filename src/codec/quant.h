@@ -57,10 +57,18 @@ class Quantiser {
   Core take_core(double step);
 
  private:
-  tensor::SicCodes round(const tensor::SicWeight& weight, double step) const;
+  struct Rounded {
+    tensor::SicCodes codes;
+    double bytes = 0;
+  };
+  using Bytes = std::function<double(const tensor::SicCodes&)>;
+  tensor::SicCodes round(const tensor::SicWeight& weight, double step, bool trellis) const;
+  Rounded better(const tensor::SicWeight& weight, double step, const Bytes& bytes) const;
   QuantPoint point(const tensor::SicWeight& weight, double step) const;
+  std::uint64_t inputs() const { return axis_ == 1 ? layout_.cols : layout_.rows; }
 
   WeightLayout layout_;
+  bool kernel_;  // of a convolution: its codes may also be free and predicted
   unsigned axis_;
   tensor::SicWeight weight_;
 };

@@ -8,29 +8,38 @@ namespace tt::codec {
 namespace {
 
 // The codes as they are coded: a matrix in the orientation of the weight, without the rows or columns of
-// which all codes are zero.
+// which all codes are zero. A trellis runs along the outputs and has to lie along the rows of a stream: where
+// outputs are the weight's rows, streams are turned.
 class CodedMatrix {
  public:
   CodedMatrix(const tensor::SicCodes& from, unsigned axis) : from_(from), axis_(axis) {
     for (std::uint64_t i = 0; i < from.inputs; ++i)
       if (from.step_codes.empty() || from.step_codes[i] != 0) live_.push_back(i);
   }
-  std::uint64_t rows() const { return axis_ == 1 ? from_.outputs : live_.size(); }
-  std::uint64_t cols() const { return axis_ == 1 ? live_.size() : from_.outputs; }
+  BandLayout layout() const {
+    if (axis_ != 1) return {live_.size(), from_.outputs, band_rows(from_.outputs), false, from_.run > 0};
+    const std::uint64_t height = from_.run > 0 ? from_.run : band_rows(live_.size());
+    return {from_.outputs, live_.size(), height, from_.run > 0, from_.run > 0};
+  }
 
   std::vector<std::int32_t> band(std::uint64_t first, std::uint64_t count) const {
-    std::vector<std::int32_t> codes(count * cols());
-    const std::uint64_t m = from_.outputs;
-    if (axis_ == 1) {
-      transpose(first, count, codes);
-      return codes;
-    }
-    for (std::uint64_t i = 0; i < count; ++i)
-      std::copy_n(from_.codes.data() + live_[first + i] * m, m, codes.data() + i * m);
+    if (axis_ != 1) return of_inputs(first, count, 0, from_.outputs);
+    if (from_.run > 0) return of_inputs(0, live_.size(), first, count);
+    std::vector<std::int32_t> codes(count * live_.size());
+    transpose(first, count, codes);
     return codes;
   }
 
  private:
+  // [input][output]
+  std::vector<std::int32_t> of_inputs(std::uint64_t first_input, std::uint64_t inputs, std::uint64_t first,
+                                      std::uint64_t count) const {
+    std::vector<std::int32_t> codes(inputs * count);
+    for (std::uint64_t i = 0; i < inputs; ++i)
+      std::copy_n(from_.codes.data() + live_[first_input + i] * from_.outputs + first, count,
+                  codes.data() + i * count);
+    return codes;
+  }
   // A few inputs at a time: each of their cache lines is then read once.
   void transpose(std::uint64_t first, std::uint64_t count, std::vector<std::int32_t>& codes) const {
     constexpr std::uint64_t kTile = 16;
@@ -54,31 +63,46 @@ base::Bytes coded_steps(const tensor::SicCodes& from) {
 }
 
 // Everything before the code stream: docs/formats/encodings.md, "quant".
-base::Bytes head(const tensor::SicCodes& from, unsigned axis) {
+base::Bytes head(const tensor::SicCodes& from, unsigned axis, const BandLayout& bands) {
   base::Bytes bytes;
-  bytes.push_back(static_cast<std::uint8_t>(from.step_codes.empty() ? 0 : axis == 1 ? 1 : 2));
+  const unsigned kind = from.step_codes.empty() ? 0 : axis == 1 ? 1 : 2;
+  bytes.push_back(static_cast<std::uint8_t>(kind + (bands.turned ? kTurnedBands : 0)));
   base::append_le(bytes, from.scale);
-  if (from.step_codes.empty()) return bytes;
-  const base::Bytes steps = coded_steps(from);
-  append_varint(bytes, static_cast<std::uint32_t>(steps.size()));
-  bytes.insert(bytes.end(), steps.begin(), steps.end());
+  if (!from.step_codes.empty()) {
+    const base::Bytes steps = coded_steps(from);
+    append_varint(bytes, static_cast<std::uint32_t>(steps.size()));
+    bytes.insert(bytes.end(), steps.begin(), steps.end());
+  }
+  if (bands.turned) append_varint(bytes, static_cast<std::uint32_t>(bands.height));
   return bytes;
 }
 
 }  // namespace
 
+std::uint64_t trellis_run(unsigned axis, std::uint64_t inputs, std::uint64_t outputs) {
+  constexpr std::uint64_t kFewest = 6, kMost = std::uint64_t{1} << 19;
+  const std::uint64_t run = axis == 1 ? std::min(outputs, band_rows(inputs)) : outputs;
+  return run < kFewest || run > kMost ? 0 : run;
+}
+
 double estimate_quant_core(const tensor::SicCodes& codes, unsigned axis, double part) {
   const CodedMatrix matrix(codes, axis);
-  const double bits = estimate_bits({matrix.rows(), matrix.cols(), matrix.band(0, matrix.rows())});
-  return static_cast<double>(head(codes, axis).size()) + bits / 8 / part;
+  const BandLayout bands = matrix.layout();
+  // Of turned bands the first one stands for all.
+  const std::uint64_t rows = bands.turned ? std::min(bands.height, bands.rows) : bands.rows;
+  const std::vector<std::int32_t> band = matrix.band(0, rows);
+  const double bits = bands.turned ? estimate_bits({bands.cols, rows, band, bands.trellis})
+                                   : estimate_bits({rows, bands.cols, band, bands.trellis});
+  const double share = rows == 0 ? 1 : static_cast<double>(rows) / static_cast<double>(bands.rows);
+  return static_cast<double>(head(codes, axis, bands).size()) + bits / 8 / (part * share);
 }
 
 base::Bytes write_quant_core(const tensor::SicCodes& codes, unsigned axis) {
   const CodedMatrix matrix(codes, axis);
-  base::Bytes bytes = head(codes, axis);
+  base::Bytes bytes = head(codes, axis, matrix.layout());
   append_bands(
-      matrix.rows(), matrix.cols(),
-      [&](std::uint64_t first, std::uint64_t count) { return matrix.band(first, count); }, bytes);
+      matrix.layout(), [&](std::uint64_t first, std::uint64_t count) { return matrix.band(first, count); },
+      bytes);
   return bytes;
 }
 

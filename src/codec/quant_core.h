@@ -7,6 +7,13 @@
 
 namespace tt::codec {
 
+// Of the first byte: the streams of the codes are turned, and the height of a band follows the steps.
+inline constexpr std::uint8_t kTurnedBands = 4;
+
+// SicOptions::run for codes that write_quant_core() can write: how far a trellis reaches along the outputs.
+// 0 where a trellis does not pay (few outputs) or takes too much memory.
+std::uint64_t trellis_run(unsigned axis, std::uint64_t inputs, std::uint64_t outputs);
+
 // `axis` as in tensor::Metric: where the inputs of the codes lie in the weight.
 base::Bytes write_quant_core(const tensor::SicCodes& codes, unsigned axis);
 // Size of write_quant_core() within 2 %, in a fraction of the time. `part`: the share of the weight's outputs

@@ -12,8 +12,11 @@ namespace {
 
 enum class StepKind : std::uint8_t { one = 0, column = 1, row = 2 };
 
+constexpr std::uint64_t kMostBand = 2 * kBandCodes;
+
 struct Steps {
   StepKind kind = StepKind::one;
+  bool turned = false;
   float scale = 0;
   std::vector<float> steps;  // one a row or column (StepKind), 0: no codes are stored for it
 };
@@ -36,8 +39,10 @@ std::vector<float> read_steps(ByteCursor& cursor, float scale, std::uint64_t cou
 
 Steps read_head(ByteCursor& cursor, const WeightLayout& layout) {
   Steps steps;
-  const std::uint8_t kind = cursor.byte();
-  if (kind > 2) throw_corrupt("its kind of steps is unknown");
+  const std::uint8_t first = cursor.byte(), kind = first & 3;
+  steps.turned = (first & kTurnedBands) != 0;
+  if (kind > 2 || first > 3 + kTurnedBands || (kind == 2 && steps.turned))
+    throw_corrupt("its kind of steps is unknown");
   steps.kind = static_cast<StepKind>(kind);
   steps.scale = base::load_le<float>(cursor.take(4).data());
   if (!std::isfinite(steps.scale) || std::signbit(steps.scale)) throw_corrupt("its scale is not a step");
@@ -67,12 +72,20 @@ class Dequantiser {
 
   void decode(ByteCursor& cursor) {
     if (layout_.elements() == 0) return;
-    decode_bands(cursor, rows_, cols_, [&](std::span<const std::int32_t> row) { take_row(row); });
+    decode_bands(cursor, bands(cursor), [&](std::span<const std::int32_t> row) { take_row(row); });
     while (writer_.rows() < layout_.rows) writer_.row();
     writer_.flush();
   }
 
  private:
+  BandLayout bands(ByteCursor& cursor) const {
+    if (!steps_.turned) return band_layout(rows_, cols_);
+    const std::uint64_t height = cursor.varint();
+    // A band is held whole.
+    if (height == 0 || height > std::max<std::uint64_t>(1, kMostBand / std::max<std::uint64_t>(1, cols_)))
+      throw_corrupt("its bands are too high");
+    return {rows_, cols_, height, true};
+  }
   void take_row(std::span<const std::int32_t> codes) {
     if (steps_.kind == StepKind::row) {
       while (steps_.steps[writer_.rows()] == 0) writer_.row();

@@ -8,15 +8,16 @@
 #include "base/error.h"
 #include "tensor/sic_column.h"
 #include "tensor/sic_feedback.h"
+#include "tensor/trellis_column.h"
 
 namespace tt::tensor {
 namespace {
 
-constexpr double kPriorWeight = 16;  // of the columns before, in codes
-constexpr double kRange = 0x1p100;   // largest ratio of two steps
+constexpr double kRange = 0x1p100;  // largest ratio of two steps
 // Below it (values are below 1) steps are powers of two: code times step is then the value itself, or as near
 // to it as a float with 24 bits can be, where any other step would add a rounding as large as its own.
 constexpr double kFinest = 0x1p-22;
+constexpr double kTrellisRoom = 16;  // odd codes cannot be zero: -1 or 1 must not be too large for the type
 
 double sum_of_squares(std::span<const float> values) {
   double sums[4] = {0, 0, 0, 0};
@@ -39,7 +40,12 @@ std::uint32_t step_code_of(double ratio) {
 class Run {
  public:
   Run(const SicPlan& plan, std::uint64_t outputs, const std::vector<float>& values, const SicOptions& options)
-      : plan_(plan), n_(plan.size()), m_(outputs), originals_(values), options_(options) {}
+      : plan_(plan),
+        n_(plan.size()),
+        m_(outputs),
+        originals_(values),
+        options_(options),
+        trellis_(options.price / (kTrellisStep * kTrellisStep), options.run) {}
 
   // `s` and options.limit in the units of `values`; fills all but the scale's power of two and the ratios.
   void operator()(double s, SicCodes& out);
@@ -51,13 +57,15 @@ class Run {
   void set_fine_steps(double smallest, double largest_gain, SicCodes& out) const;
   void round_input(std::uint64_t k, std::span<const float> targets, std::span<float> errors, SicCodes& out);
   Thresholds thresholds(std::span<const float> targets, ColumnRule rule) const;
-  void remember(const Tally& tally);
+  ColumnResult round_column(std::span<const float> targets, std::span<const float> originals, ColumnRule rule,
+                            std::span<std::int32_t> codes, std::span<float> errors);
 
   const SicPlan& plan_;
   std::uint64_t n_, m_;
   std::span<const float> originals_;
   SicOptions options_;
-  Tally prior_;
+  TallyPrior prior_;
+  TrellisColumns trellis_;
   double damped_error_ = 0, squared_error_ = 0;
 };
 
@@ -78,7 +86,7 @@ void Run::set_fine_steps(double smallest, double largest_gain, SicCodes& out) co
 void Run::set_steps(double s, SicCodes& out) const {
   const std::vector<double>& gains = plan_.gains();
   const double largest = *std::max_element(gains.begin(), gains.end());
-  const double smallest = s / largest;
+  const double smallest = (options_.run > 0 ? double{kTrellisStep} : 1) * s / largest;
   if (smallest < kFinest) return set_fine_steps(smallest, largest, out);
   out.scale = static_cast<float>(plan_.uniform() ? smallest : smallest / 8);
   if (plan_.uniform()) return;
@@ -88,22 +96,18 @@ void Run::set_steps(double s, SicCodes& out) const {
 }
 
 Thresholds Run::thresholds(std::span<const float> targets, ColumnRule rule) const {
-  for (int round = 0; round < 2 && options_.price > 0; ++round) {
-    Tally tally = tally_of(targets, rule);
-    tally.zeros += prior_.zeros;
-    tally.others += prior_.others;
-    tally.sum += prior_.sum;
-    rule.thresholds = cheapest(tally, options_.price);
-  }
+  for (int round = 0; round < 2 && options_.price > 0; ++round)
+    rule.thresholds = cheapest(prior_.with(tally_of(targets, rule)), options_.price);
   return rule.thresholds;
 }
 
-void Run::remember(const Tally& tally) {
-  const double weight = kPriorWeight / static_cast<double>(m_),
-               fresh = prior_.zeros + prior_.others > 0 ? 0.25 : 1;
-  prior_.zeros += fresh * (tally.zeros * weight - prior_.zeros);
-  prior_.others += fresh * (tally.others * weight - prior_.others);
-  prior_.sum += fresh * (tally.sum * weight - prior_.sum);
+ColumnResult Run::round_column(std::span<const float> targets, std::span<const float> originals,
+                               ColumnRule rule, std::span<std::int32_t> codes, std::span<float> errors) {
+  if (options_.run > 0) return trellis_.round(targets, originals, rule, codes, errors);
+  rule.thresholds = thresholds(targets, rule);
+  const ColumnResult result = tensor::round_column(targets, originals, rule, codes, errors);
+  prior_.remember(result.tally);
+  return result;
 }
 
 void Run::round_input(std::uint64_t k, std::span<const float> targets, std::span<float> errors,
@@ -114,17 +118,16 @@ void Run::round_input(std::uint64_t k, std::span<const float> targets, std::span
   rule.step = out.step_codes.empty() ? out.scale : sic_step(out.scale, out.step_codes[input]);
   rule.inverse = 1 / rule.step;
   rule.most = static_cast<float>(std::min<double>(kMaxSicCode, std::floor(options_.limit / rule.step)));
-  rule.thresholds = thresholds(targets, rule);
   const ColumnResult result =
       round_column(targets, originals, rule, std::span(out.codes).subspan(input * m_, m_), errors);
   if (!out.step_codes.empty() && result.tally.others == 0) out.step_codes[input] = 0;
-  remember(result.tally);
   damped_error_ += plan_.gains()[k] * plan_.gains()[k] * result.squared;
   squared_error_ += sum_of_squares(errors);
 }
 
 void Run::operator()(double s, SicCodes& out) {
   out.inputs = n_;
+  out.run = options_.run;
   out.outputs = m_;
   out.codes.resize(n_ * m_);
   if (n_ == 0 || m_ == 0) return;
@@ -233,6 +236,7 @@ SicCodes SicWeight::round(double s, const SicOptions& options) const {
   SicCodes out;
   SicOptions scaled = options;
   scaled.limit = std::ldexp(options.limit, -exponent_);
+  if (scaled.limit < kTrellisRoom) scaled.run = 0;
   Run run(*plan_, outputs_, values_, scaled);
   // A step too small for the largest code, or a weight of zeros, whose s is 0.
   const double largest_gain =

@@ -7,6 +7,7 @@
 //   tr(E C' E^T) = sum_k U_kk^2 || e_k + sum_{i<k} (U_ik / U_kk) e_i ||^2,
 // so input k is rounded after the errors of those before it were added to it, with the step s / U_kk: each
 // input then contributes alike, about s^2 / 12 an output, and inputs that do not matter get zeros.
+// Codes may follow a trellis along the outputs (tensor/trellis.h): 0.15 bits fewer at any rate.
 // Differences to the paper: no rescaling afterwards (measured: below 0.5 % of the error at any rate); a code
 // is not the nearest one but the one of least (distance in steps)^2 + price * bits, bits by a model of the
 // column (zeros counted, geometric magnitudes): 7 to 28 % fewer bytes below 1.5 bits a weight, 1 to 3 % at 2,
@@ -58,6 +59,8 @@ class SicPlan {
 struct SicOptions {
   double price = 0.13;                               // of a bit, in squared steps; 0: nearest codes
   double limit = std::numeric_limits<float>::max();  // no |code * step| is larger
+  // Codes follow a trellis (tensor/trellis.h) along the outputs, a new one every so many; 0: free integers.
+  std::uint64_t run = 0;
 };
 
 // Steps below 2^-22 of the largest value are powers of two, so that float32 does not round what large codes
@@ -70,6 +73,7 @@ float sic_step(float scale, std::uint32_t code);
 
 struct SicCodes {
   std::uint64_t inputs = 0, outputs = 0;
+  std::uint64_t run = 0;                  // of SicOptions
   std::vector<std::int32_t> codes;        // inputs x outputs, in the inputs' own order
   float scale = 0;                        // the step itself if there are no step codes
   std::vector<std::uint32_t> step_codes;  // an input each, 0: all its codes are zero; empty if uniform

@@ -47,26 +47,33 @@ TT_VECTOR_CLONES void write_codes(const float* targets, const float* originals, 
   }
 }
 
-double squared_residual(const float* targets, const std::int32_t* codes, std::size_t count, float step) {
-  double sums[4] = {0, 0, 0, 0};
-  for (std::size_t i = 0; i < count; ++i) {
-    const double residual = double{targets[i]} - double{static_cast<float>(codes[i]) * step};
-    sums[i & 3] += residual * residual;
-  }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
 }  // namespace
 
-Thresholds cheapest(const Tally& tally, double price) {
+void TallyPrior::remember(const Tally& column) {
+  const double count = column.zeros + column.others;
+  if (count == 0) return;
+  const double weight = kPriorCodes / count, fresh = seen_.zeros + seen_.others > 0 ? 0.25 : 1;
+  seen_.zeros += fresh * (column.zeros * weight - seen_.zeros);
+  seen_.others += fresh * (column.others * weight - seen_.others);
+  seen_.sum += fresh * (column.sum * weight - seen_.sum);
+}
+
+Tally TallyPrior::with(Tally tally) const {
+  return {tally.zeros + seen_.zeros, tally.others + seen_.others, tally.sum + seen_.sum};
+}
+
+CodeBits bits_by(const Tally& tally) {
   const double total = tally.zeros + tally.others;
   const double zero = (tally.zeros + 0.5) / (total + 1);
   const double mean = (tally.sum + 1) / (tally.others + 1);
   const double further = std::clamp(1 - 1 / mean, 0.02, 0.999);  // P(|z| > k given |z| >= k)
-  const double bits_of_zero = -std::log2(zero);
-  const double bits_of_one = 1 - std::log2(1 - zero) - std::log2(1 - further);
-  const double to_one = std::max(0.0, price / 2 * (bits_of_one - bits_of_zero));
-  const double to_next = std::min(0.49, price / 2 * -std::log2(further));
+  return {-std::log2(zero), -std::log2(1 - zero) - std::log2(1 - further), -std::log2(further)};
+}
+
+Thresholds cheapest(const Tally& tally, double price) {
+  const CodeBits bits = bits_by(tally);
+  const double to_one = std::max(0.0, price / 2 * (1 + bits.one - bits.zero));
+  const double to_next = std::min(0.49, price / 2 * bits.more);
   return {static_cast<float>(0.5 + to_one), static_cast<float>(0.5 - to_next)};
 }
 
@@ -83,10 +90,19 @@ Tally tally_of(std::span<const float> targets, const ColumnRule& rule) {
   return {zeros, static_cast<double>(targets.size()) - zeros, static_cast<double>(all.sum)};
 }
 
+double squared_residual(std::span<const float> targets, std::span<const std::int32_t> codes, float step) {
+  double sums[4] = {0, 0, 0, 0};
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const double residual = double{targets[i]} - double{static_cast<float>(codes[i]) * step};
+    sums[i & 3] += residual * residual;
+  }
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 ColumnResult round_column(std::span<const float> targets, std::span<const float> originals,
                           const ColumnRule& rule, std::span<std::int32_t> codes, std::span<float> errors) {
   write_codes(targets.data(), originals.data(), targets.size(), rule, codes.data(), errors.data());
-  return {tally_of(targets, rule), squared_residual(targets.data(), codes.data(), targets.size(), rule.step)};
+  return {tally_of(targets, rule), squared_residual(targets, codes, rule.step)};
 }
 
 }  // namespace tt::tensor

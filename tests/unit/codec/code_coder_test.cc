@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tensor/trellis.h"
 
 namespace {
 
@@ -61,6 +62,19 @@ bool accepts(base::ByteView stream, std::uint64_t rows, std::uint64_t cols) {
   }
 }
 
+// Codes whose rows follow a trellis, drawn as normal_codes() are.
+Codes trellis_codes(std::uint64_t rows, std::uint64_t cols, double scale, unsigned seed) {
+  Codes codes = normal_codes(rows, cols, scale, 0.5, seed);
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    std::uint32_t state = 0;
+    for (std::int32_t& code : std::span(codes).subspan(i * cols, cols)) {
+      code = 2 * (code / 2) + (tensor::takes_odd(state) ? (code < 0 ? -1 : 1) : 0);
+      state = tensor::next_state(state, tensor::in_higher_subset(code));
+    }
+  }
+  return codes;
+}
+
 double entropy_bits(const Codes& codes) {
   std::vector<std::uint64_t> counts(1u << 16, 0);
   for (const std::int32_t code : codes) ++counts[static_cast<std::size_t>(code + (1 << 15))];
@@ -100,6 +114,55 @@ TEST_CASE("codes at the ends of the range come back") {
   for (std::int32_t& code : any) code = static_cast<std::int32_t>(random());
   check_round_trip(any, 100, 100);
   CHECK(encode(any, 100, 100).size() < 4 * any.size() * 105 / 100);
+}
+
+TEST_CASE("codes along a trellis come back, a bit cheaper each than free ones") {
+  unsigned seed = 100;
+  for (const auto& [rows, cols] : {std::pair<std::uint64_t, std::uint64_t>{1, 1},
+                                   {1, 1000},
+                                   {1000, 1},
+                                   {63, 64},
+                                   {257, 31},
+                                   {300, 77},
+                                   {20, 3000}})
+    for (const double scale : {0.3, 2.0, 14.0, 600.0}) {
+      const Codes codes = trellis_codes(rows, cols, scale, ++seed);
+      const base::Bytes stream = codec::encode_codes({rows, cols, codes, true});
+      CHECK(decode(stream, rows, cols) == codes);
+      CHECK(codec::encode_codes({rows, cols, codes, true}) == stream);
+      const auto size = static_cast<double>(stream.size());
+      CHECK(std::abs(codec::estimate_bits({rows, cols, codes, true}) / 8 - size) < 0.02 * size + 5);
+      if (codes.size() < 10000 || scale < 2) continue;
+      const double saved = static_cast<double>(encode(codes, rows, cols).size()) - size;
+      CHECK(8 * saved > 0.8 * static_cast<double>(codes.size()));
+    }
+}
+
+TEST_CASE("the largest codes along a trellis come back") {
+  Codes codes = trellis_codes(8, 8, 3, 5);
+  for (std::size_t i = 0; i < codes.size(); i += 3) codes[i] += i % 2 == 0 ? 0x7fffff00 : -0x7fffff00;
+  CHECK(decode(codec::encode_codes({8, 8, codes, true}), 8, 8) == codes);
+}
+
+TEST_CASE("a broken stream of codes along a trellis is corrupt or says other codes") {
+  for (const double scale : {0.3, 4.0, 300.0}) {
+    const Codes codes = trellis_codes(30, 20, scale, 61);
+    base::Bytes stream = codec::encode_codes({30, 20, codes, true});
+    for (std::size_t size = 0; size < stream.size(); ++size)
+      accepts(base::ByteView(stream).first(size), 30, 20);
+    for (std::size_t size = 0; size < 6; ++size)
+      CHECK_FALSE(accepts(base::ByteView(stream).first(size), 30, 20));
+    for (std::size_t bit = 0; bit < 8 * stream.size(); ++bit) {
+      stream[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
+      accepts(stream, 30, 20);
+      stream[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
+    }
+    for (const unsigned flag : {64u, 128u}) {  // neither groups nor prediction go with a trellis
+      base::Bytes other = stream;
+      other[2] |= static_cast<std::uint8_t>(flag);
+      CHECK_FALSE(accepts(other, 30, 20));
+    }
+  }
 }
 
 TEST_CASE("zeros cost one byte, no codes cost nothing") {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "random_values.h"
+#include "tensor/trellis.h"
 
 extern "C" void openblas_set_num_threads(int);
 namespace {
@@ -86,8 +87,18 @@ TEST_CASE("the error that is reported is the error of what decodes") {
     const MatrixView weight{values, axis == 1 ? 70u : 90u, axis == 1 ? 90u : 70u};
     const SicPlan plan(metric);
     const SicWeight ready(plan, weight);
-    for (const double error : {1.0, 0.3, 0.1, 0.01, 0.001}) {
-      const SicCodes codes = ready.round(ready.scale_for(error));
+    for (const auto& [error, run] : {std::pair{1.0, 0u},
+                                     {0.3, 0u},
+                                     {0.1, 0u},
+                                     {0.01, 0u},
+                                     {0.001, 0u},
+                                     {1.0, 70u},
+                                     {0.3, 70u},
+                                     {0.1, 32u},
+                                     {0.01, 70u},
+                                     {0.001, 7u}}) {
+      const SicCodes codes = ready.round(ready.scale_for(error), {.run = run});
+      CHECK(codes.run == run);
       CHECK(codes.error == doctest::Approx(measured(weight, codes, metric)).epsilon(1e-3));
       double squared = 0, norm = 0;
       const std::vector<float> back = decoded(codes, axis);
@@ -98,6 +109,36 @@ TEST_CASE("the error that is reported is the error of what decodes") {
       CHECK(codes.weight_error == doctest::Approx(std::sqrt(squared / norm)).epsilon(1e-4));
     }
   }
+}
+
+TEST_CASE("along a trellis the codes of every run of outputs follow it, and cost less") {
+  const Metric metric = gram_metric(60, 200, 1, 30);
+  const std::vector<float> values = random_values(300 * 60, 31);
+  const SicPlan plan(metric);
+  const SicWeight ready(plan, {values, 300, 60});
+  const SicCodes free = ready.round(ready.scale_for(0.1));
+  for (const std::uint64_t run : {300u, 128u}) {
+    const SicCodes along = ready.round(ready.scale_for(0.1), {.run = run});
+    for (std::uint64_t i = 0; i < 60; ++i) {
+      std::uint32_t state = 0;
+      for (std::uint64_t o = 0; o < 300; ++o) {
+        if (o % run == 0) state = 0;
+        const std::int32_t code = along.codes[i * 300 + o];
+        REQUIRE(((code & 1) != 0) == tensor::takes_odd(state));
+        state = tensor::next_state(state, tensor::in_higher_subset(code));
+      }
+    }
+    CHECK(along.error < 1.02 * free.error);
+    CHECK(entropy(along) < entropy(free) + 1);  // the state tells which half of the codes it is
+  }
+}
+
+TEST_CASE("values near the largest of their type are not coded along a trellis") {
+  const std::vector<float> values = random_values(50 * 40, 5);
+  const SicPlan plan(identity(40));
+  const SicWeight ready(plan, {values, 50, 40});
+  CHECK(ready.round(ready.scale_for(0.1), {.limit = 10, .run = 50}).run == 0);
+  CHECK(ready.round(ready.scale_for(0.1), {.limit = 1000, .run = 50}).run == 50);
 }
 
 TEST_CASE("at fine steps the error is what the step says, and halves with it") {

@@ -5,8 +5,12 @@ import math
 import curves
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 480, 80, 210, 40, 50
-COLOURS = ["#7f7f7f", "#1f77b4", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#bcbd22", "#e377c2"]
+# The same in every picture.
+COLOURS = {"NNCodec": "#1f77b4", "SVD + NNCodec": "#17becf", "RTN + xz": "#2ca02c", "SVD": "#9467bd", "onnxruntime dynamic": "#8c564b",
+           "onnxruntime MatMulNBits": "#e377c2", "xz or zstd": "#bcbd22"}
+OTHERS = "#7f7f7f"
 OWN = {"tt": "#ff7f0e", "tt calibrated": "#d62728"}
+NAMES = {"tt": "tt, no calibration data", "tt calibrated": "tt, calibration data"}
 LABELS = {"shakespeare_gpt": "perplexity / the original's - 1", "minilm": "mean 1 - cos", "mnist_mlp_1024": "accuracy lost, points"}
 LARGEST_LOSS, SMALLEST_LOSS = 1.0, 1e-4
 
@@ -74,13 +78,14 @@ def write(path, model, programs):
     fronts = {name: front for name, front in fronts.items() if front}
     if not fronts:
         return
-    plane, colours = Plane(fronts.values()), iter(COLOURS)
-    lines = [text(LEFT, 24, model, extra='font-weight="bold"'), *axes(plane, LABELS.get(model, "relative output error"))]
+    plane, label = Plane(fronts.values()), LABELS.get(model, "relative output error")
+    lines = [f"<title>{html.escape(f'{model}: bytes against {label}')}</title>",
+             text(LEFT, 24, model, extra='font-weight="bold"'), *axes(plane, label)]
     for i, (name, front) in enumerate(fronts.items()):
-        colour, width = OWN.get(name) or next(colours), 3 if name in OWN else 1.5
+        colour, width = (OWN | COLOURS).get(name, OTHERS), 3 if name in OWN else 1.5
         lines.append(line(plane, front, colour, width))
         y = TOP + 20 + 20 * i
         lines.append(f'<rect x="{WIDTH - RIGHT + 16}" y="{y - 9}" width="14" height="10" fill="{colour}"/>')
-        lines.append(text(WIDTH - RIGHT + 36, y, name))
-    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">\n'
+        lines.append(text(WIDTH - RIGHT + 36, y, NAMES.get(name, name)))
+    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="sans-serif" font-size="12">\n'
                     f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n' + "\n".join(lines) + "\n</svg>\n")

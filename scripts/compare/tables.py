@@ -23,7 +23,7 @@ def best(values):
 
 
 def row(label, values, show, ratios, bounds=()):
-    """`ratios` collects tt / best peer, for the medians. `bounds`: whose value is only an upper bound."""
+    """`ratios` collects (tt / best peer, what was compared). `bounds`: whose value is only an upper bound."""
     name, peer = best(values)
     cells = [label, f"{show(peer)} ({name})" if name else "none"]
     for own in OWN:
@@ -31,19 +31,31 @@ def row(label, values, show, ratios, bounds=()):
         if value is None or not peer:
             cells += [show(value) if value is not None else "-", "-"]
         else:
-            ratios.setdefault(own, []).append(value / peer)
+            ratios.setdefault(own, []).append((value / peer, f"{label}: {show(value)}, {name} {show(peer)}"))
             bound = "<= " if own in bounds else ""
             cells += [bound + show(value), f"{bound}{value / peer:.2f}"]
     return "| " + " | ".join(cells) + " |\n"
 
 
 def kib(size):
-    return f"{size / 1024:,.0f} KiB" if size < 5e6 else f"{size / 1e6:.2f} MB"
+    if size >= 5e6:
+        return f"{size / 1e6:.2f} MB"
+    return f"{size / 1024:.1f} KiB" if size < 20 * 1024 else f"{size / 1024:,.0f} KiB"
 
 
 def medians(ratios):
-    parts = [f"{name} median {statistics.median(found):.2f}, largest {max(found):.2f} of {len(found)}" for name, found in ratios.items()]
+    parts = []
+    for name, found in ratios.items():
+        numbers = [ratio for ratio, _ in found]
+        parts.append(f"{name} median {statistics.median(numbers):.2f}, largest {max(numbers):.2f} of {len(numbers)}")
     return f"\nRatios: {'; '.join(parts)}.\n" if parts else "\nNo results of tt yet.\n"
+
+
+def exceptions(ratios):
+    """Every comparison that a peer wins, the worst first."""
+    lost = sorted(((ratio, name, what) for name, found in ratios.items() for ratio, what in found if ratio > 1), reverse=True)
+    lines = "".join(f"| {name} | {what} | {ratio:.2f} |\n" for ratio, name, what in lost)
+    return f"| program | compared | ratio |\n|---|---|---|\n{lines}" if lost else "Nowhere in these tables.\n"
 
 
 def by_quality(programs, model, measure, targets, ratios):
@@ -80,12 +92,15 @@ def write(folder):
         return by_size(programs, model, full[model] / EIGHTH, ratios) if model in full else ""
 
     measured = {path.stem: curves.points_of(path) for path in sorted((folder / "raw").glob("*.jsonl"))}
-    sections = []
+    sections, everything = [], {}
     for title, make in (("Equal quality, by the metric of the task", task_rows), ("Equal relative output error", error_rows),
                         ("Relative output error at 1/8 of the float32 bytes", size_rows)):
         ratios = {}
         lines = "".join(make(model, programs, ratios) for model, programs in measured.items())
         sections.append(f"## {title}\n\n{HEADER}{lines}{medians(ratios)}")
+        for name, found in ratios.items():
+            everything.setdefault(name, []).extend(found)
+    sections.append(f"## Where a peer is ahead\n\n{exceptions(everything)}")
     (folder / "tables.md").write_text("# tt and its peers\n\nWritten by `scripts/compare-peers`; [README.md](README.md) says how.\n\n" +
                                       "\n".join(sections))
     for model, programs in measured.items():

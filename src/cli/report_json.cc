@@ -145,7 +145,8 @@ Json choice_json(const std::optional<pipeline::PlanChoice>& choice) {
   return Json(JsonObject{{"alpha", Json(choice->alpha)},
                          {"measure", text_or_null(choice->measure)},
                          {"samples", Json(choice->samples)},
-                         {"damage", choice->damage ? Json(*choice->damage) : Json()}});
+                         {"damage", choice->damage ? Json(*choice->damage) : Json()},
+                         {"compensated", Json(static_cast<std::uint64_t>(choice->compensated))}});
 }
 
 // Null where generated samples were not asked for.

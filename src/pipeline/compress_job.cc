@@ -1,9 +1,14 @@
 #include "pipeline/compress_job.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "pipeline/calibrate.h"
+#include "pipeline/compensation.h"
 #include "pipeline/plan_file.h"
+#include "runtime/session.h"
 #include "tensor/blas.h"
 
 namespace tt::pipeline {
@@ -40,6 +45,15 @@ constexpr std::uint64_t kLimitShare = 16;
 std::string obstacle(tensor::ValueRange range) {
   if (range == tensor::ValueRange::not_finite) return "not finite";
   return range == tensor::ValueRange::float64 ? "beyond the range of float32" : "";
+}
+
+constexpr std::uint64_t kMostDriftSamples = 4 * runtime::kCalibrationBlock;
+
+// Needs the samples themselves. What limits keep is measured on other weights than a search began with.
+bool compensates(const CompressOptions& options) {
+  const QualityLimits& limits = options.limits;
+  return terms_of(options.effort).compensates && !limits.calib.empty() &&
+         !is_calibration_file(limits.calib) && !limits.any();
 }
 
 }  // namespace
@@ -139,6 +153,26 @@ void CompressJob::choose(std::uint64_t budget) {
   choice_ = choose_importances({curves_, selection_.importances, sensitivities, *encoder_,
                                 judge ? &*judge : nullptr, alphas, progress_},
                                budget, importances_);
+  if (judge && choice_.damage && compensates(options_)) compensate(budget, *judge);
+}
+
+void CompressJob::compensate(std::uint64_t budget, const PlanJudge& judge) {
+  const runtime::Session session = runtime::Session::open(original_);
+  const runtime::Samples samples =
+      runtime::Samples::open(options_.limits.calib, session.inputs(), options_.limits.inputs);
+  const std::vector<runtime::SampleBlock> blocks =
+      runtime::sample_blocks(std::min(samples.size(), kMostDriftSamples),
+                             runtime::fixed_batch(session.inputs(), samples.read(0, 1)), true);
+  const plan::Plan plan = *plan::allocate(curves_, importances_, budget);
+  const std::size_t moved = pipeline::compensate(
+      {model_, plan, threads_, options_.limits.mask_input, isolate_}, samples, blocks, *encoder_, progress_);
+  const std::optional<double> damage = judge.damage(encoder_->encode(plan, nullptr, progress_));
+  if (damage && *damage < *choice_.damage) {
+    choice_.damage = damage;
+    choice_.compensated = moved;
+  } else {
+    encoder_->clear_targets();
+  }
 }
 
 // The importances are chosen for the size that a first search ends with, and the search is done again with

@@ -53,6 +53,7 @@ class CompressJob {
  private:
   void price_weights(std::uint64_t goal);
   void choose(std::uint64_t budget);
+  void compensate(std::uint64_t budget, const PlanJudge& judge);
   QualityFit smallest_within_limits(const Workshop& shop, const Measure& measure);
   void fit_limits(std::uint64_t goal);
   container::Manifest manifest(const model::Skeleton& skeleton) const;

@@ -9,9 +9,9 @@ constexpr std::array kAlphas = {1.0, 0.5, 0.0, 0.75, 0.25, 1.25};
 constexpr plan::QuantGrid kFine{}, kCoarse{.ratio = 0.5, .sampled = 1 << 15};
 
 constexpr std::array kTerms = {
-    EffortTerms{"fast", kCoarse, true, {}, false, false},
-    EffortTerms{"default", kFine, false, std::span(kAlphas).first(3), true, true},
-    EffortTerms{"max", kFine, false, kAlphas, true, true},
+    EffortTerms{"fast", kCoarse, true, {}, false, false, false},
+    EffortTerms{"default", kFine, false, std::span(kAlphas).first(3), true, false, true},
+    EffortTerms{"max", kFine, false, kAlphas, true, true, true},
 };
 
 }  // namespace

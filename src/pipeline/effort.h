@@ -16,6 +16,7 @@ struct EffortTerms {
   bool quant_first;                // layers are quantised or exact, nothing else is priced
   std::span<const double> alphas;  // powers of the sensitivities whose plans are judged; none: kUnjudgedAlpha
   bool generates;                  // runs the model on generated inputs where there are no samples
+  bool compensates;                // layers make up for those before them, where samples were given
   bool bounds;                     // the report has the bound and the low rank of every weight
 };
 

@@ -7,6 +7,27 @@
 #include "base/text.h"
 
 namespace tt::pipeline {
+namespace {
+
+bool may_move(const plan::Candidate& candidate) {
+  return candidate.loss > 0 && codec::knows_metric(candidate.encoding);
+}
+
+}  // namespace
+
+bool Encoder::takes_target(std::size_t weight, const plan::Plan& plan) const {
+  return may_move(curves_[weight][plan.choice[weight]]);
+}
+
+void Encoder::set_target(std::size_t weight, tensor::WeightData target) {
+  targets_.insert_or_assign(weight, std::move(target));
+  forget(weight);
+}
+
+void Encoder::clear_targets() {
+  for (const auto& [weight, target] : targets_) forget(weight);
+  targets_.clear();
+}
 
 container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Candidate& candidate) const {
   const model::Weight& weight = model_.weights()[index];
@@ -18,7 +39,8 @@ container::EncodedWeight Encoder::encode_one(std::size_t index, const plan::Cand
   codec::EncodeOptions options = how_;
   options.sic = sic.get();
   options.warn = [&encoded](const std::string& warning) { encoded.warnings.push_back(warning); };
-  encoded.cores = codec.encode(data, candidate.encoding, options);
+  const auto target = may_move(candidate) ? targets_.find(index) : targets_.end();
+  encoded.cores = codec.encode(target == targets_.end() ? data : target->second, candidate.encoding, options);
   encoded.entry.name = weight.name;
   encoded.entry.role = weight.role;
   encoded.entry.layout = weight.layout;

@@ -29,6 +29,12 @@ class Encoder {
   std::vector<const container::EncodedWeight*> encode(const plan::Plan& plan, const plan::Plan* keep,
                                                       base::Progress& progress);
 
+  // What is encoded in place of the weight's own values; errors are still those against its own. A weight
+  // whose encoding in the plan keeps it exact, or knows no metric, takes none.
+  bool takes_target(std::size_t weight, const plan::Plan& plan) const;
+  void set_target(std::size_t weight, tensor::WeightData target);
+  void clear_targets();
+
   // Forgets all of one weight: its curve may change then.
   void forget(std::size_t weight) { stored_[weight].clear(); }
   const std::string& name(std::size_t weight) const { return model_.weights()[weight].name; }
@@ -42,6 +48,7 @@ class Encoder {
   const WeightMetrics& metrics_;
   unsigned threads_;
   codec::EncodeOptions how_;
+  std::map<std::size_t, tensor::WeightData> targets_;                    // by weight
   std::vector<std::map<std::size_t, container::EncodedWeight>> stored_;  // by weight, by candidate
 };
 

@@ -17,6 +17,7 @@ struct PlanChoice {
   std::string measure;           // of the damage; empty if plans were not judged
   std::uint64_t samples = 0;     // that judged
   std::optional<double> damage;  // of the chosen plan
+  std::size_t compensated = 0;   // weights that make up for the layers before them (pipeline/compensation.h)
 };
 
 inline constexpr double kUnjudgedAlpha = 0.5;

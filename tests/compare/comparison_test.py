@@ -3,6 +3,7 @@ import importlib
 import json
 import pathlib
 import sys
+import xml.etree.ElementTree as ElementTree
 
 import numpy
 import onnx
@@ -105,3 +106,37 @@ def test_a_finished_point_is_not_measured_again(module, tmp_path):
     assert first.get("p", "2", broken, tmp_path / "x")["error"] == "ValueError: no room in file.onnx"
     again = results.Results(tmp_path, "m", Judge)
     assert again.get("p", "1", broken, tmp_path / "x")["bytes"] == 7 and again.points["p", "1"]["loss"] is None
+
+
+@pytest.fixture
+def written(module, tmp_path):
+    """What the script writes from three programs, of which tt loses at the smaller of two sizes."""
+    points = [{"peer": peer, "settings": str(size), "bytes": size, "loss": loss, "relative_error": loss}
+              for peer, curve in {"NNCodec": ((1000, 0.25), (30000, 0.01)), "tt 1": ((1000, 0.3), (20000, 0.01)),
+                                  "tt calibrated 1": ((1000, 0.2), (10000, 0.01)), "a new peer": ((2000, 0.4),)}.items()
+              for size, loss in curve]
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "m.jsonl").write_text("".join(json.dumps(point) + "\n" for point in points))
+    module("tables").note_size(tmp_path, "m", 8000)
+    module("tables").write(tmp_path)
+    return tmp_path
+
+
+def test_a_plot_has_a_line_for_every_program(written, module):
+    picture = (written / "m.svg").read_text()
+    root = ElementTree.fromstring(picture)
+    lines = [item.get("stroke") for item in root.iter("{http://www.w3.org/2000/svg}polyline")]
+    plots = module("plots")
+    assert lines == [plots.COLOURS["NNCodec"], plots.OTHERS, plots.OWN["tt"], plots.OWN["tt calibrated"]]
+    words = [item.text for item in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"m", "NNCodec", "a new peer", "tt, no calibration data", "tt, calibration data", "relative output error"} <= set(words)
+    assert len(picture) < 10_000
+
+
+def test_lost_comparisons_are_listed(written):
+    lost = (written / "tables.md").read_text().split("## Where a peer is ahead\n", 1)[1]
+    assert "| tt | m, 1.0 KiB: 0.3000, NNCodec 0.2500 | 1.20 |" in lost and "tt calibrated" not in lost
+
+
+def test_nothing_lost_is_said(module):
+    assert "Nowhere" in module("tables").exceptions({"tt": [(1.0, "a"), (0.5, "b")]})

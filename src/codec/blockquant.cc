@@ -180,7 +180,7 @@ std::vector<float> read_scales(ByteCursor& cursor, const WeightLayout& layout, c
 
 void read_blockquant(const WeightLayout& layout, const Encoding& encoding, const CoreReader& cores,
                      const ScaleSink& take_scales, const CodeRowSink& take_row) {
-  check_cores({{std::nullopt, {0}}}, cores);
+  check_cores(one_coded_core(), cores);
   const base::Bytes bytes = whole_core(cores, 0);
   ByteCursor cursor(bytes);
   take_scales(read_scales(cursor, layout, encoding));

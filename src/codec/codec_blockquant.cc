@@ -51,7 +51,7 @@ class BlockquantCodec final : public Codec {
              "use larger groups, or lossless");
   }
   std::vector<CoreLayout> core_layouts(const WeightLayout&, const Encoding&) const override {
-    return {{std::nullopt, {0}}};
+    return one_coded_core();
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                            const EncodeOptions& options) const override {

@@ -65,7 +65,7 @@ class F16Codec final : public Codec {
     }
   }
   std::vector<CoreLayout> core_layouts(const WeightLayout&, const Encoding&) const override {
-    return {{std::nullopt, {0}}};
+    return one_coded_core();
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                            const EncodeOptions&) const override {

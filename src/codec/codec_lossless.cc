@@ -128,7 +128,7 @@ class LosslessCodec final : public Codec {
   Format format() const override { return Format::lossless; }
   void check(const WeightLayout& layout, const Encoding&) const override { check_layout(layout); }
   std::vector<CoreLayout> core_layouts(const WeightLayout&, const Encoding&) const override {
-    return {{std::nullopt, {0}}};
+    return one_coded_core();
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding&, const EncodeOptions&) const override {
     return {coded_core(encode_payload(weight))};

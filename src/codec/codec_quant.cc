@@ -14,9 +14,7 @@ class QuantCodec final : public Codec {
   Format format() const override { return Format::quant; }
   void check(const WeightLayout& layout, const Encoding& encoding) const override {
     check_layout(layout);
-    if ((encoding.rate > 0) == (encoding.step > 0))
-      throw base::Error(base::ErrorKind::usage, "encoding 'quant' needs one of the keys 'rate' and 'step'",
-                        "give the bits a weight, for example quant,rate=3");
+    check_fineness(encoding);
     if (layout.cols > kMaxSide)
       throw base::Error(
           base::ErrorKind::usage,
@@ -24,7 +22,7 @@ class QuantCodec final : public Codec {
           "use lossless or f16");
   }
   std::vector<CoreLayout> core_layouts(const WeightLayout&, const Encoding&) const override {
-    return {{std::nullopt, {0}}};
+    return one_coded_core();
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                            const EncodeOptions& options) const override {

@@ -55,6 +55,18 @@ void check_cores(const std::vector<CoreLayout>& layouts, const CoreReader& cores
   }
 }
 
+std::vector<CoreLayout> one_coded_core() {
+  return {{std::nullopt, {0}}};
+}
+
+void check_fineness(const Encoding& encoding) {
+  if ((encoding.rate > 0) != (encoding.step > 0)) return;
+  const std::string name(format_name(encoding.format));
+  throw base::Error(base::ErrorKind::usage,
+                    "encoding '" + name + "' needs one of the keys 'rate' and 'step'",
+                    "give the bits a weight, for example " + name + ",rate=3");
+}
+
 base::Bytes whole_core(const CoreReader& cores, std::size_t core) {
   base::Bytes bytes(static_cast<std::size_t>(cores.size(core)));
   cores.read(core, 0, bytes);

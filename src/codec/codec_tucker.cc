@@ -5,6 +5,7 @@
 #include "codec/codecs.h"
 #include "codec/cursor.h"
 #include "codec/quant_core.h"
+#include "codec/row_writer.h"
 #include "codec/tap_quantiser.h"
 #include "tensor/product_kernel.h"
 
@@ -28,17 +29,15 @@ class TuckerCodec final : public Codec {
   Format format() const override { return Format::tucker; }
   void check(const WeightLayout& layout, const Encoding& encoding) const override {
     check_layout(layout);
-    if ((encoding.rate > 0) == (encoding.step > 0))
-      throw base::Error(base::ErrorKind::usage, "encoding 'tucker' needs one of the keys 'rate' and 'step'",
-                        "give the bits a weight, for example tucker,rate=3");
-    if (!kernel_shape(layout) || layout.cols > std::uint64_t{1} << 24)
+    check_fineness(encoding);
+    if (!kernel_shape(layout) || layout.cols > kMaxSide)
       throw base::Error(base::ErrorKind::usage,
                         "a weight of " + tensor::shape_text(layout.shape) + " is no kernel of 2 to " +
                             std::to_string(kMostTaps) + " taps, which encoding 'tucker' is for",
                         "use quant");
   }
   std::vector<CoreLayout> core_layouts(const WeightLayout&, const Encoding&) const override {
-    return {{std::nullopt, {0}}};
+    return one_coded_core();
   }
   std::vector<Core> encode(const WeightData& weight, const Encoding& encoding,
                            const EncodeOptions& options) const override {

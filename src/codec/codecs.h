@@ -22,6 +22,10 @@ inline constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 22;
 void check_layout(const WeightLayout& layout);
 // Errors: corrupt unless there are exactly the cores `layouts` describes (coded cores may have any size).
 void check_cores(const std::vector<CoreLayout>& layouts, const CoreReader& cores);
+// Of encodings that store one core, coded.
+std::vector<CoreLayout> one_coded_core();
+// Errors: usage unless the encoding has exactly one of the keys 'rate' and 'step'.
+void check_fineness(const Encoding& encoding);
 base::Bytes whole_core(const CoreReader& cores, std::size_t core);
 Core coded_core(base::Bytes bytes);
 // Reads a whole typed core as float32. The size was checked by check_cores().

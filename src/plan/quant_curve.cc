@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "codec/quant.h"
-
 namespace tt::plan {
 namespace {
 
@@ -14,15 +12,6 @@ constexpr double kCurvedBits = 1;
 constexpr std::uint64_t kMaxColumns = std::uint64_t{1} << 24;
 constexpr double kMostBits = 26;
 constexpr double kLeastGain = 0.9;  // of the error, from one point to the next
-
-Candidate candidate_of(const codec::QuantPoint& point) {
-  const double bytes = std::ceil(point.bytes);
-  Candidate candidate{.encoding = {.format = codec::Format::quant, .step = point.step},
-                      .bytes = static_cast<std::uint64_t>(bytes),
-                      .loss = point.output_error * point.output_error,
-                      .relative_error = point.weight_error};
-  return candidate;
-}
 
 double between(double a, double b, double part) {
   return a > 0 && b > 0 ? std::exp((1 - part) * std::log(a) + part * std::log(b)) : (1 - part) * a + part * b;
@@ -39,6 +28,13 @@ Candidate between(const Candidate& a, const Candidate& b, double part) {
 }
 
 }  // namespace
+
+Candidate candidate_at(codec::Format format, const codec::QuantPoint& point) {
+  return {.encoding = {.format = format, .step = point.step},
+          .bytes = static_cast<std::uint64_t>(std::ceil(point.bytes)),
+          .loss = point.output_error * point.output_error,
+          .relative_error = point.weight_error};
+}
 
 std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor::SicPlan* sic, bool gently,
                                    const QuantGrid& grid) {
@@ -57,7 +53,8 @@ std::vector<Candidate> price_quant(const codec::WeightData& weight, const tensor
     if (point.output_error >= 1 && !candidates.empty()) candidates.clear();
     // An error of zero would promise a weight that is bit-exact.
     if (!(point.output_error > 0)) break;
-    if (!gently || point.output_error <= kGentle) candidates.push_back(candidate_of(point));
+    if (!gently || point.output_error <= kGentle)
+      candidates.push_back(candidate_at(codec::Format::quant, point));
     if (point.bytes * 8 > kMostBits * elements) break;
     if (point.bytes * 8 > kCurvedBits * elements) ratio = grid.ratio;
     if (point.bytes * 8 > kStraightBits * elements) ratio = kStraightRatio;

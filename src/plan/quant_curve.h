@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "codec/codec.h"
+#include "codec/quant.h"
 #include "plan/curve.h"
 #include "tensor/sic.h"
 
@@ -12,6 +13,9 @@ namespace tt::plan {
 
 // Vectors (biases, norms) with a larger error than this are lost, and the model with them.
 inline constexpr double kGentle = 0.02;
+
+// What an encoding with one step costs and loses at a measured point.
+Candidate candidate_at(codec::Format format, const codec::QuantPoint& point);
 
 // Where the curve is measured.
 struct QuantGrid {

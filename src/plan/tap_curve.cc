@@ -1,8 +1,7 @@
 #include "plan/tap_curve.h"
 
-#include <cmath>
-
 #include "codec/tap_quantiser.h"
+#include "plan/quant_curve.h"
 
 namespace tt::plan {
 namespace {
@@ -12,13 +11,6 @@ namespace {
 // conv2 in 10 kB has 0.65 of the error by quant in the metric and 1.8 times the model's. In squeezenet,
 // candy, vttrack and ultraface, shares up to 0.91, the model gains what the metric says, or more).
 constexpr double kMostAlike = 0.93;
-
-Candidate candidate_of(const codec::QuantPoint& point) {
-  return {.encoding = {.format = codec::Format::tucker, .step = point.step},
-          .bytes = static_cast<std::uint64_t>(std::ceil(point.bytes)),
-          .loss = point.output_error * point.output_error,
-          .relative_error = point.weight_error};
-}
 
 }  // namespace
 
@@ -34,7 +26,8 @@ std::vector<Candidate> price_taps(const codec::WeightData& weight, const tensor:
   const codec::TapQuantiser::Sample sample(quantiser, sampled);
   for (const Candidate& rival : quant) {
     const codec::QuantPoint point = sample.at(rival.encoding.step);
-    if (point.output_error > 0 && point.output_error < 1) candidates.push_back(candidate_of(point));
+    if (point.output_error > 0 && point.output_error < 1)
+      candidates.push_back(candidate_at(codec::Format::tucker, point));
   }
   return candidates;
 }

@@ -53,8 +53,7 @@ void add_to_diagonal(tensor::Metric& metric, double part) {
 }
 
 double shrinkage(const CalibrationInfo& info, std::uint64_t features, double rows) {
-  return (info.generated ? kInvented : kShrinkage) +
-         kFewRows * std::min(1.0, static_cast<double>(features) / rows);
+  return shrinkage_of(info.generated ? kInvented : kShrinkage, features, rows);
 }
 
 // How often generated samples look up a token says nothing.
@@ -63,6 +62,10 @@ bool counts_invented_tokens(const CalibrationInfo& info, const WeightInfo& weigh
 }
 
 }  // namespace
+
+double shrinkage_of(double base, std::uint64_t features, double rows) {
+  return base + kFewRows * std::min(1.0, static_cast<double>(features) / std::max(rows, 1.0));
+}
 
 base::Sha256 model_hash(const model::Model& model) {
   std::vector<base::Sha256> digests;

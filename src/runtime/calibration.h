@@ -108,6 +108,8 @@ inline constexpr double kShrinkage = 0.01;  // of a Gram
 inline constexpr double kFewRows = 0.02;    // times features / rows, at most 1
 inline constexpr double kUnseen = 0.5;      // of the counts of a table's rows: no samples look up all of them
 inline constexpr double kInvented = 0.2;    // of a Gram of generated samples, whose counts say nothing
+// base + kFewRows * min(1, features / rows); `rows` below 1 count as 1.
+double shrinkage_of(double base, std::uint64_t features, double rows);
 
 // C of a weight, regularised as above; `totals` gives the sums of an input (BinnedSum::totals). The identity,
 // with the size of the axis, where nothing is known; its `samples` is 0.

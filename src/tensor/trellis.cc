@@ -14,30 +14,16 @@ constexpr std::size_t kRebase = 64;  // path costs stay small enough for float32
 using Costs = float __attribute__((vector_size(kHalf * sizeof(float))));
 using Choices = std::int32_t __attribute__((vector_size(kHalf * sizeof(std::int32_t))));
 
-// The cheaper of the two neighbours in a subset of even codes, and its cost.
-TT_VECTOR_CLONES void add_even(const float* scaled, std::size_t count, float subset, float zero, float first,
-                               float more, float* codes, float* costs) {
+// The cheaper of the two neighbours in a subset, and its cost. Codes of magnitude `smallest`, 0 or 1, cost
+// `least`.
+TT_VECTOR_CLONES void choose_codes(const float* scaled, std::size_t count, float subset, float smallest,
+                                   float least, float first, float more, float* codes, float* costs) {
   for (std::size_t i = 0; i < count; ++i) {
     const float value = scaled[i];
     const float low = 4 * __builtin_floorf((value - subset) * 0.25f) + subset, high = low + 4;
-    const float low_size = __builtin_fabsf(low), high_size = __builtin_fabsf(high);
-    const float low_price = low_size == 0 ? zero : first + more * (low_size * 0.5f - 1);
-    const float high_price = high_size == 0 ? zero : first + more * (high_size * 0.5f - 1);
-    const float low_cost = (value - low) * (value - low) + low_price;
-    const float high_cost = (value - high) * (value - high) + high_price;
-    codes[i] = high_cost < low_cost ? high : low;
-    costs[i] = high_cost < low_cost ? high_cost : low_cost;
-  }
-}
-
-TT_VECTOR_CLONES void add_odd(const float* scaled, std::size_t count, float subset, float least, float first,
-                              float more, float* codes, float* costs) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const float value = scaled[i];
-    const float low = 4 * __builtin_floorf((value - subset) * 0.25f) + subset, high = low + 4;
-    const float low_size = __builtin_fabsf(low), high_size = __builtin_fabsf(high);
-    const float low_price = low_size == 1 ? least : first + more * (low_size * 0.5f - 1.5f);
-    const float high_price = high_size == 1 ? least : first + more * (high_size * 0.5f - 1.5f);
+    const float low_size = __builtin_fabsf(low) - smallest, high_size = __builtin_fabsf(high) - smallest;
+    const float low_price = low_size == 0 ? least : first + more * (low_size * 0.5f - 1);
+    const float high_price = high_size == 0 ? least : first + more * (high_size * 0.5f - 1);
     const float low_cost = (value - low) * (value - low) + low_price;
     const float high_cost = (value - high) * (value - high) + high_price;
     codes[i] = high_cost < low_cost ? high : low;
@@ -108,12 +94,13 @@ void TrellisSearch::operator()(std::span<const float> targets, float inverse_ste
   costs_.resize(4 * count);
   choices_.resize(kTrellisStates * count);
   scale(targets.data(), count, inverse_step, most - 4, scaled_.data());
-  for (const std::size_t d : {0, 2})
-    add_even(scaled_.data(), count, static_cast<float>(d), prices.zero, prices.even_first, prices.even_more,
-             codes_.data() + d * count, costs_.data() + d * count);
-  for (const std::size_t d : {1, 3})
-    add_odd(scaled_.data(), count, static_cast<float>(d), prices.odd_least, prices.odd_first, prices.odd_more,
-            codes_.data() + d * count, costs_.data() + d * count);
+  for (const std::size_t d : {0, 1, 2, 3}) {
+    const bool odd = d % 2 != 0;
+    choose_codes(scaled_.data(), count, static_cast<float>(d), odd ? 1 : 0,
+                 odd ? prices.odd_least : prices.zero, odd ? prices.odd_first : prices.even_first,
+                 odd ? prices.odd_more : prices.even_more, codes_.data() + d * count,
+                 costs_.data() + d * count);
+  }
   float ends[kTrellisStates];
   forward(costs_.data(), count, choices_.data(), ends);
   auto state = static_cast<std::uint32_t>(std::min_element(ends, ends + kTrellisStates) - ends);

@@ -18,10 +18,6 @@ using tensor::Metric;
 static Encoding at_step(double step, std::uint64_t rank = 0) {
   return {.format = Format::lowrank, .rank = rank, .step = step};
 }
-static std::vector<codec::Core> encode_for(const codec::WeightData& weight, const Encoding& encoding,
-                                           const Metric* metric) {
-  return codec::codec_for(Format::lowrank).encode(weight, encoding, {.metric = metric});
-}
 static std::uint64_t rank_of(const std::vector<codec::Core>& cores) {
   return codec::codec_for(Format::lowrank).settled(at_step(1), codec::MemoryCores(cores)).rank;
 }

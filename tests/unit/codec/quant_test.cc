@@ -23,10 +23,6 @@ static Encoding at_rate(double rate) {
 static Encoding at_step(double step) {
   return {.format = Format::quant, .step = step};
 }
-static std::vector<codec::Core> encode_for(const codec::WeightData& weight, const Encoding& encoding,
-                                           const Metric* metric) {
-  return codec::codec_for(Format::quant).encode(weight, encoding, {.metric = metric});
-}
 static Metric diagonal_of(std::uint64_t n, unsigned axis) {
   Metric metric{Metric::Kind::diagonal, axis, n, 1, {}};
   for (std::uint64_t i = 0; i < n; ++i) metric.values.push_back(i % 3 == 0 ? 0.0 : static_cast<double>(i));

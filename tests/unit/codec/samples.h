@@ -17,6 +17,11 @@ inline std::vector<tt::codec::Core> encode(const tt::codec::WeightData& weight,
                                            const tt::codec::Encoding& encoding) {
   return tt::codec::codec_for(encoding.format).encode(weight, encoding);
 }
+inline std::vector<tt::codec::Core> encode_for(const tt::codec::WeightData& weight,
+                                               const tt::codec::Encoding& encoding,
+                                               const tt::tensor::Metric* metric) {
+  return tt::codec::codec_for(encoding.format).encode(weight, encoding, {.metric = metric});
+}
 inline tt::base::Bytes decode(const tt::codec::WeightLayout& layout, const tt::codec::Encoding& encoding,
                               const std::vector<tt::codec::Core>& cores) {
   return tt::codec::decode_all(layout, encoding, tt::codec::MemoryCores(cores));

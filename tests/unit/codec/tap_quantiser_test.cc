@@ -19,10 +19,6 @@ using tensor::Metric;
 static Encoding at_step(double step) {
   return {.format = Format::tucker, .step = step};
 }
-static std::vector<codec::Core> encode_for(const codec::WeightData& weight, const Encoding& encoding,
-                                           const Metric* metric) {
-  return codec::codec_for(Format::tucker).encode(weight, encoding, {.metric = metric});
-}
 // Neighbouring taps are alike.
 static std::vector<float> smooth_values(std::uint64_t count, std::uint64_t taps) {
   std::vector<float> values = bell_values(count, 11);

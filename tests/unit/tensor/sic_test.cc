@@ -52,6 +52,13 @@ static std::vector<float> decoded(const SicCodes& codes, unsigned axis) {
   }
   return values;
 }
+// 300 outputs of 60 inputs.
+struct Layer {
+  Metric metric = gram_metric(60, 200, 1, 30);
+  std::vector<float> values = random_values(300 * 60, 31);
+  SicPlan plan{metric};
+  SicWeight ready{plan, {values, 300, 60}};
+};
 static double measured(const MatrixView& weight, const SicCodes& codes, const Metric& metric) {
   std::vector<float> error = decoded(codes, metric.axis);
   for (std::size_t i = 0; i < error.size(); ++i) error[i] = weight.values[i] - error[i];
@@ -112,10 +119,8 @@ TEST_CASE("the error that is reported is the error of what decodes") {
 }
 
 TEST_CASE("along a trellis the codes of every run of outputs follow it, and cost less") {
-  const Metric metric = gram_metric(60, 200, 1, 30);
-  const std::vector<float> values = random_values(300 * 60, 31);
-  const SicPlan plan(metric);
-  const SicWeight ready(plan, {values, 300, 60});
+  const Layer layer;
+  const SicWeight& ready = layer.ready;
   const SicCodes free = ready.round(ready.scale_for(0.1));
   for (const std::uint64_t run : {300u, 128u}) {
     const SicCodes along = ready.round(ready.scale_for(0.1), {.run = run});
@@ -278,10 +283,8 @@ TEST_CASE("feedback beats rounding to nearest at the same entropy") {
 }
 
 TEST_CASE("a price on bits saves bits at an equal error where codes are few") {
-  const Metric metric = gram_metric(60, 200, 1, 30);
-  const std::vector<float> values = random_values(300 * 60, 31);
-  const SicPlan plan(metric);
-  const SicWeight ready(plan, {values, 300, 60});
+  const Layer layer;
+  const SicWeight& ready = layer.ready;
   const SicCodes priced = ready.round(ready.scale_for(0.3));
   double low = 0.3, high = 3;
   for (int i = 0; i < 30; ++i) {

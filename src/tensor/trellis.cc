@@ -52,20 +52,19 @@ TT_VECTOR_CLONES void forward(const float* costs, std::size_t count, std::int8_t
   constexpr float kNever = 1e30f;
   using Bytes = std::int8_t __attribute__((vector_size(kHalf)));
   Costs even = {0, kNever, kNever, kNever}, odd = broadcast(kNever);
-  const Choices by_2 = {2, 3, 0, 1}, by_1 = {1, 0, 3, 2}, by_3 = {3, 2, 1, 0};
-  const Choices evens = {0, 2, 4, 6}, odds = {1, 3, 5, 7};
   for (std::size_t i = 0; i < count; ++i) {
     Choices low_choice, high_choice;
-    const Costs low =
-        smaller(even + costs[i], __builtin_shuffle(even, by_2) + costs[2 * count + i], low_choice);
-    const Costs high = smaller(__builtin_shuffle(odd, by_1) + costs[count + i],
-                               __builtin_shuffle(odd, by_3) + costs[3 * count + i], high_choice);
+    const Costs low = smaller(
+        even + costs[i], __builtin_shufflevector(even, even, 2, 3, 0, 1) + costs[2 * count + i], low_choice);
+    const Costs high =
+        smaller(__builtin_shufflevector(odd, odd, 1, 0, 3, 2) + costs[count + i],
+                __builtin_shufflevector(odd, odd, 3, 2, 1, 0) + costs[3 * count + i], high_choice);
     const Bytes low_bytes = __builtin_convertvector(low_choice, Bytes),
                 high_bytes = __builtin_convertvector(high_choice, Bytes);
     std::memcpy(choices + kTrellisStates * i, &low_bytes, sizeof low_bytes);
     std::memcpy(choices + kTrellisStates * i + kHalf, &high_bytes, sizeof high_bytes);
-    even = __builtin_shuffle(low, high, evens);
-    odd = __builtin_shuffle(low, high, odds);
+    even = __builtin_shufflevector(low, high, 0, 2, 4, 6);
+    odd = __builtin_shufflevector(low, high, 1, 3, 5, 7);
     if (i % kRebase == 0) {
       float least = even[0];
       for (std::size_t s = 1; s < kHalf; ++s) least = std::min(least, even[s]);

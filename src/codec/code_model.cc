@@ -17,6 +17,13 @@ constexpr float kLargestPrediction = 1 << 21;
 constexpr float kRounder = 3 << 22;  // x + r - r rounds x to the nearest integer, ties to even
 constexpr std::int32_t kLowestTilt = (127 - 5) * 2;  // sign class 0 ends at 2^-4.5
 
+CodeTables make_tables() {
+  CodeTables tables;
+  for (std::uint32_t c = 0; c < kCodeClasses; ++c)
+    for (const bool odd : {false, true}) tables[table_of(c, odd)].reset(c, odd);
+  return tables;
+}
+
 }  // namespace
 
 float initial_scale(std::uint8_t scale) {
@@ -43,8 +50,8 @@ CodeModel::CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::
       predicted_(parameters.predicted),
       sums_(cols),
       columns_(cols) {
-  for (std::uint32_t c = 0; c < kCodeClasses; ++c)
-    for (const bool odd : {false, true}) tables_[table_of(c, odd)].reset(c, odd);
+  static const CodeTables fresh = make_tables();
+  tables_ = fresh;
   if (!predicted_) return;
   for (std::size_t i = 0; i < kFeatures; ++i) weights_[i] = static_cast<float>(parameters.weights[i]) / 64;
   history_.resize(distance_ + 3);

@@ -70,6 +70,12 @@ struct CodeColumn {
   std::array<std::uint8_t, kMaxLanes> symbols{}, negative{}, parity{};
 };
 
+// Of even codes, or all; then of odd ones.
+using CodeTables = std::array<CodeTable, std::size_t{2} * kCodeClasses>;
+constexpr std::size_t table_of(std::uint32_t code_class, bool odd) {
+  return code_class + (odd ? kCodeClasses : 0);
+}
+
 class CodeModel {
  public:
   CodeModel(const CodeParameters& parameters, std::uint64_t rows, std::uint64_t cols);
@@ -112,10 +118,6 @@ class CodeModel {
     double magnitudes = 0;  // of |code| / 2 along a trellis
     std::int64_t codes = 0;
   };
-  static std::size_t table_of(std::uint32_t code_class, bool odd) {
-    return code_class + (odd ? kCodeClasses : 0);
-  }
-
   void weigh_columns();
   void predict();
   void learn_signed(const CodeColumn& column);
@@ -141,7 +143,7 @@ class CodeModel {
   std::array<std::int32_t, kMaxLanes> class_{}, shift_{}, prediction_{}, magnitude_{};
   std::array<std::uint32_t, kMaxLanes> state_{};  // of the trellis
   std::vector<Lanes> history_;  // codes of the last columns in units of the column's mean; zeros at the end
-  std::array<CodeTable, std::size_t{2} * kCodeClasses> tables_;  // of even codes, or all; of odd ones
+  CodeTables tables_;
   std::array<SignTable, kSignClasses> signs_{};
 };
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <vector>
 
-#include "codec/code_bits.h"
+#include "codec/code_cost.h"
+#include "codec/code_fit.h"
 #include "codec/code_stream.h"
-#include "codec/code_walk.h"
 
 namespace tt::codec {
 namespace {
@@ -18,49 +18,6 @@ constexpr std::uint64_t kEstimatingCodes = 1u << 20;  // enough for 2 % of the s
 constexpr std::uint64_t kFewestRows = 4;  // to learn from one row for the next
 
 constexpr double kWorthPredicting = 0.9975;  // it halves the speed of decoding
-
-// log2(2^15 / f): exact below 1024, in the middle of 32 frequencies above.
-double bits_of(std::uint32_t frequency) {
-  static const std::vector<float> table = [] {
-    std::vector<float> values(2048 + 1);
-    for (std::uint32_t i = 1; i < values.size(); ++i) {
-      const double middle = i < 1024 ? i : i < 2048 ? (i - 1024) * 32 + 16 : kCodeTotal;
-      values[i] = static_cast<float>(kCodeBits - std::log2(middle));
-    }
-    return values;
-  }();
-  return static_cast<double>(table[frequency < 1024 ? frequency : 1024 + frequency / 32]);
-}
-
-double element_bits(const CodeModel& model, const CodeElement& element) {
-  double bits = bits_of(model.table(element.context).frequency(element.symbol)) + element.context.shift;
-  if (element.symbol == element.escape()) bits += gamma_size(element.escaped());
-  if (model.trellis() && element.has_parity() && !element.context.folded()) bits += 1;  // beside a sign
-  if (!element.has_sign()) return bits;
-  if (!model.predicted()) return bits + 1;
-  const std::uint32_t likely = model.sign_table(element.lane, element.symbol).likely();
-  return bits +
-         bits_of(model.likely_negative(element.lane) == element.negative ? likely : kCodeTotal - likely);
-}
-
-// Bits of a matrix, and of those the bits of its second half.
-struct Cost {
-  double bits = 0, second_half = 0;
-};
-
-Cost cost(const CodeMatrix& matrix, const CodeParameters& parameters) {
-  Cost cost;
-  std::uint64_t done = 0;
-  const auto take = [&](const CodeModel& model, std::span<const CodeElement> elements) {
-    double bits = 0;
-    for (const CodeElement& element : elements) bits += element_bits(model, element);
-    cost.bits += bits;
-    if (2 * done >= matrix.codes.size()) cost.second_half += bits;
-    done += elements.size();
-  };
-  walk_codes(matrix, parameters, take, [] {});
-  return cost;
-}
 
 // Header and lanes. Without plain signs there is nothing to fill the lanes' last 16 bits with.
 double fixed_bits(const CodeParameters& parameters) {
@@ -98,90 +55,6 @@ class Sample {
   std::vector<std::int32_t> codes_;
   CodeMatrix view_;
 };
-
-// Distances that are tried; 0 is always allowed.
-constexpr std::array<std::uint8_t, 5> kDistances = {0, 3, 5, 7, 28};
-
-// Normal equations of the least squares that predict codes from the features of all distances at once: those
-// of one distance are a part of them. The upper triangle of features^T features and, last, features^T wanted.
-class Fit {
- public:
-  explicit Fit(std::size_t distances) : size_(3 + 2 * (distances - 1)) {}
-
-  void add(const CodeModel& model, std::uint32_t lane, double wanted) {
-    for (std::size_t d = 1; 2 * d + 1 < size_; ++d) {
-      const auto features = model.features(lane, kDistances[d]);
-      row_[2 * d + 1] = static_cast<double>(features[1]);
-      row_[2 * d + 2] = static_cast<double>(features[2]);
-    }
-    const auto features = model.features(lane, 0);
-    row_[0] = static_cast<double>(features[0]);
-    row_[1] = static_cast<double>(features[3]);
-    row_[2] = static_cast<double>(features[4]);
-    row_[size_] = wanted;
-    for (std::size_t a = 0; a < size_; ++a)
-      for (std::size_t b = a; b <= size_; ++b) sums_[a][b] += row_[a] * row_[b];
-  }
-
-  // For the d-th distance, by elimination; the ridge keeps it regular.
-  std::array<double, kFeatures> solve(std::size_t d, double ridge) const {
-    auto rows = equations(d);
-    for (std::size_t a = 0; a < kFeatures; ++a) rows[a][a] += ridge;
-    for (std::size_t a = 0; a < kFeatures; ++a)
-      for (std::size_t other = 0; other < kFeatures; ++other) {
-        if (other == a) continue;
-        const double factor = rows[other][a] / rows[a][a];
-        for (std::size_t b = 0; b <= kFeatures; ++b) rows[other][b] -= factor * rows[a][b];
-      }
-    std::array<double, kFeatures> weights{};
-    for (std::size_t a = 0; a < kFeatures; ++a) weights[a] = rows[a][kFeatures] / rows[a][a];
-    return weights;
-  }
-
- private:
-  static constexpr std::size_t kMost = 3 + 2 * (kDistances.size() - 1);
-
-  std::array<std::array<double, kFeatures + 1>, kFeatures> equations(std::size_t d) const {
-    const std::array<std::size_t, kFeatures + 1> places = {0, 2 * d + 1, 2 * d + 2, 1, 2, size_};
-    std::array<std::array<double, kFeatures + 1>, kFeatures> rows{};
-    for (std::size_t a = 0; a < kFeatures; ++a)
-      for (std::size_t b = 0; b <= kFeatures; ++b)
-        if (d > 0 || ((a < 1 || a > 2) && (b < 1 || b > 2)))  // distance 0 has no second neighbours
-          rows[a][b] = sums_[std::min(places[a], places[b])][std::max(places[a], places[b])];
-    return rows;
-  }
-
-  std::size_t size_;
-  std::array<double, kMost + 1> row_{};
-  std::array<std::array<double, kMost + 1>, kMost> sums_{};
-};
-
-// `parameters` with the weights for each of the first `distances` distances, by a pass in which nothing is
-// predicted.
-std::vector<CodeParameters> fit_weights(const CodeMatrix& sample, CodeParameters parameters,
-                                        std::size_t distances) {
-  parameters.predicted = true;
-  parameters.weights.fill(0);
-  parameters.distance = kDistances[distances - 1];
-  Fit fit(distances);
-  const auto take = [&](const CodeModel& model, std::span<const CodeElement> elements) {
-    for (const CodeElement& element : elements) {
-      const auto code = static_cast<double>(element.context.residual(element.magnitude, element.negative));
-      fit.add(model, element.lane, std::clamp(code * static_cast<double>(model.unit()), -4.0, 4.0));
-    }
-  };
-  walk_codes(sample, parameters, take, [] {});
-  std::vector<CodeParameters> fitted;
-  for (std::size_t d = 0; d < distances; ++d) {
-    const auto weights = fit.solve(d, 1e-3 * static_cast<double>(sample.codes.size()) + 1);
-    parameters.distance = kDistances[d];
-    for (std::size_t i = 0; i < kFeatures; ++i)
-      parameters.weights[i] =
-          static_cast<std::int8_t>(std::lround(std::clamp(64 * weights[i], -127.0, 127.0)));
-    fitted.push_back(parameters);
-  }
-  return fitted;
-}
 
 // Tries one parameter after the other and keeps what makes the whole matrix smaller.
 class Search {
@@ -222,7 +95,7 @@ class Search {
     return static_cast<std::uint8_t>(std::bit_width(std::clamp<std::uint64_t>(lanes, 1, kMaxLanes)) - 1);
   }
   double bits_with(const CodeParameters& parameters) const {
-    return fixed_bits(parameters) + sample_.extrapolate(cost(sample_.view(), parameters));
+    return fixed_bits(parameters) + sample_.extrapolate(cost_of(sample_.view(), parameters));
   }
   template <typename Change>
   void try_with(const Change& change) {
@@ -257,7 +130,7 @@ double estimate_bits(const CodeMatrix& matrix) {
   const CodeParameters parameters = choose(matrix, kGuessingCodes);
   if (parameters.scale == 0) return 8;
   const Sample sample(matrix, kEstimatingCodes);
-  return fixed_bits(parameters) + sample.extrapolate(cost(sample.view(), parameters));
+  return fixed_bits(parameters) + sample.extrapolate(cost_of(sample.view(), parameters));
 }
 
 }  // namespace tt::codec

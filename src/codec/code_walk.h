@@ -21,13 +21,20 @@ struct CodeElement {
   bool has_parity() const { return context.has_parity(symbol); }
 };
 
-inline CodeElement element_of(const CodeModel& model, std::uint32_t lane, std::int32_t code) {
+// Field by field: an element that is put together elsewhere and copied stalls on its own bytes.
+inline void meet(const CodeModel& model, std::uint32_t lane, std::int32_t code, CodeElement& element) {
   const CodeContext context = model.context(lane);
   const std::int64_t residual =
       model.trellis() ? std::int64_t{code} >> 1 : std::int64_t{code} - model.prediction(lane);
   const std::uint32_t magnitude = context.magnitude(residual);
-  const std::uint32_t symbol = std::min(magnitude >> context.shift, escape_symbol(context.code_class));
-  return {context, lane, magnitude, symbol, residual < 0, (residual & 1) != 0};
+  element.context.code_class = context.code_class;
+  element.context.shift = context.shift;
+  element.context.odd = context.odd;
+  element.lane = lane;
+  element.magnitude = magnitude;
+  element.symbol = std::min(magnitude >> context.shift, escape_symbol(context.code_class));
+  element.negative = residual < 0;
+  element.parity = (residual & 1) != 0;
 }
 
 // take(model, elements) for every column of every block, then end_block() once a block.
@@ -42,7 +49,7 @@ void walk_codes(const CodeMatrix& matrix, const CodeParameters& parameters, cons
     for (std::uint64_t j = 0; j < matrix.cols; ++j) {
       model.enter(j);
       for (std::uint32_t y = 0; y < height; ++y) {
-        elements[y] = element_of(model, y, block[y * matrix.cols + j]);
+        meet(model, y, block[y * matrix.cols + j], elements[y]);
         column.symbols[y] = static_cast<std::uint8_t>(elements[y].symbol);
         column.negative[y] = elements[y].negative ? 1 : 0;
         column.parity[y] = elements[y].parity ? 1 : 0;

@@ -6,7 +6,7 @@ namespace tt::pipeline {
 namespace {
 
 constexpr std::array kAlphas = {1.0, 0.5, 0.0, 0.75, 0.25, 1.25};
-constexpr plan::QuantGrid kFine{}, kCoarse{.ratio = 0.5, .sampled = 1 << 15};
+constexpr plan::QuantGrid kFine{}, kCoarse{.ratio = 0.5, .sampled = 1 << 14};
 
 constexpr std::array kTerms = {
     EffortTerms{"fast", kCoarse, true, {}, false, false, false},

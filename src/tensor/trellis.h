@@ -48,8 +48,9 @@ class TrellisSearch {
                   std::span<std::int32_t> codes);
 
  private:
-  std::vector<float> scaled_;
-  std::vector<float> codes_, costs_;  // the cheapest code of each subset, [remainder mod 4][target]
+  std::vector<float> scaled_;         // targets in steps; zeros up to a multiple of the vectors
+  std::vector<std::int32_t> codes_;   // the cheapest code of each subset, [remainder mod 4][target]
+  std::vector<float> costs_;          // its cost
   std::vector<std::int8_t> choices_;  // [target][state after it]: not 0 if it came by the higher subset
 };
 

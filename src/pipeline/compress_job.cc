@@ -116,9 +116,12 @@ void CompressJob::price_weights(std::uint64_t goal) {
     options.grid = terms_of(options_.effort).grid;
     options.quant_first = terms_of(options_.effort).quant_first;
     curves_[i] = plan::price(data, options);
+    if (!lossless_ && !sic && ranges_[i] == tensor::ValueRange::float32)
+      selection_.importances[i] *= unseen_importance(weights[i], data);
     progress_.step(weights[i].layout.payload_size());
   });
   progress_.done();
+  importances_ = selection_.importances;
   for (std::size_t i = 0; i < weights.size(); ++i)
     if (selection_.reasons[i].empty()) selection_.reasons[i] = obstacle(ranges_[i]);
 }

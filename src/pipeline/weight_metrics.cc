@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/spectrum.h"
+
 namespace tt::pipeline {
 
 CalibratedAs calibrated_as(const model::Model& model, const model::Model& original,
@@ -61,6 +63,13 @@ std::shared_ptr<const tensor::SicPlan> WeightMetrics::sic(std::size_t weight) co
 std::optional<double> WeightMetrics::sensitivity(std::size_t weight) const {
   if (!calibration_ || !weights_[weight]) return std::nullopt;
   return runtime::relative_sensitivity_of(calibration_->info(), *weights_[weight]);
+}
+
+double unseen_importance(const model::Weight& weight, const tensor::WeightData& data) {
+  constexpr std::uint64_t kMostComponents = 2048;
+  const std::uint64_t components = std::min(data.layout.rows, data.layout.cols);
+  if (weight.role != model::Role::conv || components < 2 || components > kMostComponents) return 1;
+  return tensor::spectrum({data.values(), data.layout.rows, data.layout.cols}).concentration();
 }
 
 plan::Importances shrunk_importances(const plan::Importances& base,

@@ -59,4 +59,10 @@ inline constexpr double kSensitivityFloor = 1e-5;
 plan::Importances shrunk_importances(const plan::Importances& base,
                                      const std::vector<std::optional<double>>& sensitivities, double alpha);
 
+// What a weight counts whose inputs nobody knows. A relative error says little about a kernel that is mostly
+// one component, a mean over its taps or channels say: inputs need not be along it, and what the rest tells
+// is then lost. A kernel counts as often as Spectrum::concentration() says, all else once (measured in
+// docs/quality.md: inputs of other layers do run along the strong components). `data` is finite.
+double unseen_importance(const model::Weight& weight, const tensor::WeightData& data);
+
 }  // namespace tt::pipeline

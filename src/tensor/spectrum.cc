@@ -1,6 +1,7 @@
 #include "tensor/spectrum.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tensor/gram.h"
 
@@ -18,6 +19,12 @@ std::uint64_t Spectrum::rank_for(double tolerance) const {
   std::uint64_t rank = energy.size();
   while (rank > 0 && sum + energy[rank - 1] <= allowed) sum += energy[--rank];
   return rank;
+}
+
+double Spectrum::concentration() const {
+  double squares = 0, sum = 0;
+  for (const double value : energy) squares += value, sum += std::sqrt(value);
+  return sum > 0 ? static_cast<double>(energy.size()) * squares / (sum * sum) : 1;
 }
 
 Spectrum spectrum(const MatrixView& a) {

@@ -22,6 +22,9 @@ struct Spectrum {
   // Smallest rank whose tail <= (tolerance * ||A||_F)^2, all that are listed if none; 0 only for a zero
   // matrix or tolerance >= 1.
   std::uint64_t rank_for(double tolerance) const;
+  // n sum sigma_i^2 / (sum sigma_i)^2 over the n listed values: 1 where all are alike or zero, n where one is
+  // all.
+  double concentration() const;
 };
 
 // All min(m, n) values. Errors: bad_data if A is not finite or too large for LAPACK; internal if LAPACK fails

@@ -63,6 +63,22 @@ TEST_CASE("rank_for keeps the tolerance with the smallest rank") {
   CHECK(spectrum.rank_for(1.0001) == 0);
 }
 
+TEST_CASE("concentration is 1 for equal components and their number for a single one") {
+  std::vector<float> rotation(8 * 8), outer(6 * 9);
+  for (std::size_t i = 0; i < 8; ++i) rotation[i * 8 + (3 * i + 2) % 8] = i % 2 == 0 ? 2.0f : -2.0f;
+  for (std::size_t i = 0; i < outer.size(); ++i)
+    outer[i] = static_cast<float>(1 + i / 9) * static_cast<float>(i % 9 + 2);
+  const auto of = [](const std::vector<float>& values, std::uint64_t rows) {
+    return tensor::spectrum({values, rows, values.size() / rows}).concentration();
+  };
+  CHECK(of(rotation, 8) == doctest::Approx(1));
+  CHECK(of(outer, 6) == doctest::Approx(6).epsilon(0.01));
+  CHECK(of(std::vector<float>(12, 0.0f), 3) == 1);
+  const std::vector<float> between = low_rank_values(50, 80, 6, 0.1f, 3);
+  CHECK(of(between, 50) > 1.5);
+  CHECK(of(between, 50) < 50);
+}
+
 TEST_CASE("factors are balanced, orthogonal and have a fixed sign") {
   const std::uint64_t rows = 30, cols = 20, rank = 8;
   const std::vector<float> values = random_values(rows * cols, 5);

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "base/text.h"
 #include "cli/analysis_report.h"
@@ -88,39 +90,50 @@ std::string weight_table(const AnalyzeReport& report, std::uint64_t top) {
          rest_text(order.size(), top, "weights");
 }
 
-// "1234 lowrank 35"
-std::string cost_text(const codec::Encoding& encoding, std::uint64_t bytes) {
-  std::string text = fmt::format("{} {}", bytes, codec::format_name(encoding.format));
+// "lowrank r=35"
+std::string encoding_text(const codec::Encoding& encoding) {
+  std::string text(codec::format_name(encoding.format));
   if (encoding.format == codec::Format::lowrank) text += fmt::format(" r={}", encoding.rank);
   return text;
+}
+
+double bits_of(std::uint64_t bytes, const WeightAnalysis& weight) {
+  return 8 * static_cast<double>(bytes) / static_cast<double>(weight.elements);
 }
 
 std::string bound_text(const pipeline::ErrorCost& cost) {
   return cost.bound_bits && std::isfinite(*cost.bound_bits) ? fmt::format("{:.2f}", *cost.bound_bits) : "-";
 }
 
+std::vector<std::string> cost_row(const WeightAnalysis& weight, const pipeline::ErrorCost& cost,
+                                  const std::string& name) {
+  return {name,
+          fmt::format("{:g}", cost.error),
+          std::to_string(cost.bytes),
+          encoding_text(cost.encoding),
+          fmt::format("{:.2f}", bits_of(cost.bytes, weight)),
+          bound_text(cost),
+          cost.low_rank ? fmt::format("{} r={}", *cost.low_rank_bytes, *cost.low_rank) : ""};
+}
+
 std::string cost_table(const AnalyzeReport& report, std::uint64_t top) {
-  std::vector<Column> columns = {{"weight"}};
-  if (report.weights.empty() || report.order.entries.empty()) return "";
-  for (const pipeline::ErrorCost& cost : report.weights[0].costs) {
-    columns.push_back({fmt::format("error {:g}", cost.error)});
-    columns.push_back({"bits (bound)", true});
-    columns.push_back({"plain low rank", true});
-  }
+  if (report.order.entries.empty()) return "";
   Rows rows;
   for (std::size_t i = 0; i < shown(report.order.entries.size(), top); ++i) {
-    const WeightAnalysis& weight = report.weights[report.order.entries[i].weight];
-    std::vector<std::string> row = {name_of(report, report.order.entries[i].weight)};
-    for (const pipeline::ErrorCost& cost : weight.costs) {
-      row.push_back(cost_text(cost.encoding, cost.bytes));
-      row.push_back(fmt::format("{:.2f} ({})",
-                                8 * static_cast<double>(cost.bytes) / static_cast<double>(weight.elements),
-                                bound_text(cost)));
-      row.push_back(cost.low_rank ? fmt::format("{} r={}", *cost.low_rank_bytes, *cost.low_rank) : "");
-    }
-    rows.push_back(std::move(row));
+    const std::size_t index = report.order.entries[i].weight;
+    std::string name = name_of(report, index);
+    for (const pipeline::ErrorCost& cost : report.weights[index].costs)
+      rows.push_back(cost_row(report.weights[index], cost, std::exchange(name, "")));
   }
-  return "Bytes at a relative error of the layer's output\n" + table_text(columns, rows) +
+  return "Fewest bytes at a relative error of the layer's output\n" +
+         table_text({{"weight"},
+                     {"error", true},
+                     {"bytes", true},
+                     {"encoding"},
+                     {"bits", true},
+                     {"bound", true},
+                     {"plain low rank", true}},
+                    rows) +
          rest_text(report.order.entries.size(), top, "weights") + "\n";
 }
 
@@ -134,19 +147,23 @@ std::vector<std::string> order_row(const AnalyzeReport& report, std::size_t plac
           fmt::format("{:.1f}", 100 * entry.damage_share),
           fmt::format("{:.1f}", 100 * entry.bytes_share),
           fmt::format("{:.1f}", 100 * (entry.bytes_before + entry.bytes_share)),
-          cost_text(entry.encoding, entry.encoded_bytes),
-          fmt::format("{:.2f}",
-                      8 * static_cast<double>(entry.encoded_bytes) / static_cast<double>(weight.elements)),
+          std::to_string(entry.encoded_bytes),
+          encoding_text(entry.encoding),
+          fmt::format("{:.2f}", bits_of(entry.encoded_bytes, weight)),
           fmt::format("{:.3f}", entry.encoded_error)};
 }
 
+// What the damage is based on.
 std::string basis_text(const AnalyzeReport& report) {
   const std::string on =
       report.generated_samples > 0
           ? fmt::format("{} generated inputs, real ones (--calib) are better", report.generated_samples)
           : "the samples";
   if (report.order.measured) return fmt::format("damage measured by {} on {}", report.measure, on);
-  return "nothing is known of the inputs: C = I, every layer as sensitive as any other; --calib says more";
+  const std::string unmeasured = "every layer counts as equally sensitive";
+  if (report.calibrated || report.generated_samples > 0)
+    return fmt::format("errors counted on {}, but no damage was measured: {}", on, unmeasured);
+  return fmt::format("nothing is known of the inputs, C = I: {}; --calib says more", unmeasured);
 }
 
 std::string order_table(const AnalyzeReport& report, std::uint64_t top) {
@@ -162,6 +179,7 @@ std::string order_table(const AnalyzeReport& report, std::uint64_t top) {
                      {"damage %", true},
                      {"bytes %", true},
                      {"together %", true},
+                     {"bytes", true},
                      {fmt::format("at {:g} bits on average", pipeline::kReferenceBits)},
                      {"bits", true},
                      {"error", true}},

@@ -14,7 +14,7 @@ constexpr double kSafeDamage = 0.1;   // of all damage, that what is compressed 
 constexpr double kCostly = 3;         // share of the damage / share of the bytes of what is kept exact
 constexpr double kLeastCostly = 0.1;  // share of the damage of one of them
 constexpr double kUsefulRank = 0.5;   // of the smaller side
-constexpr std::uint64_t kFewValues = 16;
+constexpr std::uint64_t kFewValues = 16, kTimesEach = 16;  // values, and how often each must occur on average
 constexpr double kSparse = 0.5, kOutlier = 20, kAlike = 0.95;
 constexpr std::size_t kNamed = 3;
 
@@ -98,6 +98,14 @@ class Adviser {
   }
 
   using Test = std::function<bool(const WeightAnalysis&)>;
+  // Of layers: what masks and biases look like decides nothing.
+  std::vector<std::size_t> layers_that(const Test& test) const {
+    std::vector<std::size_t> which;
+    for (const SafetyEntry& entry : order_.entries)
+      if (test(weights_[entry.weight])) which.push_back(entry.weight);
+    std::sort(which.begin(), which.end());
+    return which;
+  }
   std::vector<std::size_t> all_that(const Test& test) const {
     std::vector<std::size_t> which;
     for (std::size_t w = 0; w < weights_.size(); ++w)
@@ -106,21 +114,22 @@ class Adviser {
   }
 
   void by_statistics() {
-    add("no_low_rank", all_that([](const auto& w) { return w.random; }), "no component stands out in ",
+    add("no_low_rank", layers_that([](const auto& w) { return w.random; }), "no component stands out in ",
         ": a low rank gains nothing there, only fewer bits do");
-    const auto few = all_that([](const auto& w) {
-      return w.statistics.distinct && *w.statistics.distinct <= kFewValues && *w.statistics.distinct > 1;
+    const auto few = layers_that([](const auto& w) {
+      const std::uint64_t values = w.statistics.distinct.value_or(UINT64_MAX);
+      return values > 1 && values <= kFewValues && w.elements >= kTimesEach * values;
     });
     if (!few.empty())
       add("few_values", few, "few different values in ",
           ": " + base::quoted(weights_[few[0]].name) + " has " +
               std::to_string(*weights_[few[0]].statistics.distinct) + ", lossless codes of them are small");
-    const auto sparse = all_that([](const auto& w) { return w.statistics.zeros >= kSparse; });
+    const auto sparse = layers_that([](const auto& w) { return w.statistics.zeros >= kSparse; });
     if (!sparse.empty())
       add("sparse", sparse, "mostly zeros in ",
           ": " + percent(weights_[sparse[0]].statistics.zeros) + " of " +
               base::quoted(weights_[sparse[0]].name));
-    const auto wide = all_that([](const auto& w) { return w.statistics.largest >= kOutlier; });
+    const auto wide = layers_that([](const auto& w) { return w.statistics.largest >= kOutlier; });
     if (!wide.empty())
       add("outliers", wide, "outliers in ",
           ": the largest of " + base::quoted(weights_[wide[0]].name) + " is " +

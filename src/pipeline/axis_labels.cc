@@ -53,7 +53,7 @@ AxisLabels AxisLabels::read(const std::string& path) {
 }
 
 std::string AxisLabels::at(std::uint64_t length, std::uint64_t index) const {
-  return length == labels_.size() ? labels_[index] : std::string();
+  return length == labels_.size() && index < length ? labels_[index] : std::string();
 }
 
 }  // namespace tt::pipeline

@@ -8,7 +8,7 @@ namespace tt::tensor {
 namespace {
 
 constexpr double kEdge = 1.1;             // of the largest singular value of random numbers
-constexpr std::uint64_t kLeastSide = 16;  // of smaller ones the edge is blurred
+constexpr std::uint64_t kLeastSide = 64;  // of smaller ones the edge is blurred
 
 }  // namespace
 

@@ -27,7 +27,7 @@ std::uint64_t energy_rank(const Spectrum& spectrum, double share);
 // numbers of the same energy would be, s (sqrt(m) + sqrt(n)) with s^2 = ||A||_F^2 / (m n), but for 10 % (Bai
 // and Yin, Limit of the smallest eigenvalue of a large dimensional sample covariance matrix, 1993, has the
 // limits of both ends). Then no component stands out, and a low rank gains nothing. False with a side below
-// 16.
+// 64.
 bool looks_random(const Spectrum& spectrum, std::uint64_t rows, std::uint64_t cols);
 
 }  // namespace tt::tensor

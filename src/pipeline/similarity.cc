@@ -81,7 +81,7 @@ std::vector<SimilarPair> compare_all(const std::vector<Sketch>& group) {
 }
 
 double likeness(const SimilarPair& pair) {
-  return std::max({std::abs(pair.cosine), pair.output_overlap, pair.input_overlap});
+  return (std::abs(pair.cosine) + pair.output_overlap + pair.input_overlap) / 3;
 }
 
 void sort_by_likeness(std::vector<SimilarPair>& pairs) {

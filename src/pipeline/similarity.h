@@ -37,7 +37,7 @@ struct SimilarPair {
 
 // All pairs of one group, in order of their indices. Errors: internal if LAPACK fails.
 std::vector<SimilarPair> compare_all(const std::vector<Sketch>& group);
-// The most similar first: by the larger of |cosine| and both overlaps.
+// The mean of |cosine| and both overlaps; the most similar pairs come first.
 double likeness(const SimilarPair& pair);
 void sort_by_likeness(std::vector<SimilarPair>& pairs);
 

@@ -153,13 +153,19 @@ std::vector<std::string> order_row(const AnalyzeReport& report, std::size_t plac
           fmt::format("{:.3f}", entry.encoded_error)};
 }
 
+std::string measure_text(const std::string& measure) {
+  if (measure == "kl") return "KL divergence";
+  return measure == "cosine" ? "1 - cosine" : "squared relative error";
+}
+
 // What the damage is based on.
 std::string basis_text(const AnalyzeReport& report) {
   const std::string on =
       report.generated_samples > 0
           ? fmt::format("{} generated inputs, real ones (--calib) are better", report.generated_samples)
           : "the samples";
-  if (report.order.measured) return fmt::format("damage measured by {} on {}", report.measure, on);
+  if (report.order.measured)
+    return fmt::format("damage measured as {} on {}", measure_text(report.measure), on);
   const std::string unmeasured = "every layer counts as equally sensitive";
   if (report.calibrated || report.generated_samples > 0)
     return fmt::format("errors counted on {}, but no damage was measured: {}", on, unmeasured);

@@ -115,9 +115,27 @@ SafetyOrder order_of(const model::Model& model, const std::vector<std::size_t>& 
   return safety_order(inputs);
 }
 
-std::vector<SimilarPair> similar_pairs(std::vector<AnalysedWeight>& analysed,
-                                       std::vector<std::string>& warnings) {
-  std::map<std::pair<tensor::Shape, std::uint64_t>, std::vector<Sketch>> groups;
+// Weights of one shape, seen by their layers the same way round.
+using Alike = std::map<std::pair<tensor::Shape, std::uint64_t>, std::vector<Sketch>>;
+
+// The first of every shape that more than one weight has.
+std::vector<bool> weights_to_compare(const model::Model& model, const std::vector<std::size_t>& chosen,
+                                     std::vector<std::string>& warnings) {
+  std::map<tensor::Shape, std::vector<std::size_t>> shapes;
+  for (const std::size_t w : chosen) shapes[model.weights()[w].layout.shape].push_back(w);
+  std::vector<bool> compared(model.weights().size());
+  for (const auto& [shape, weights] : shapes) {
+    if (weights.size() < 2) continue;
+    for (std::size_t i = 0; i < std::min(weights.size(), kMaxAlike); ++i) compared[weights[i]] = true;
+    if (weights.size() > kMaxAlike)
+      warnings.push_back(std::to_string(weights.size()) + " weights are " + tensor::shape_text(shape) +
+                         ": only the first " + std::to_string(kMaxAlike) + " are compared with each other");
+  }
+  return compared;
+}
+
+std::vector<SimilarPair> similar_pairs(std::vector<AnalysedWeight>& analysed) {
+  Alike groups;
   for (std::size_t i = 0; i < analysed.size(); ++i) {
     std::optional<Sketch>& sketch = analysed[i].sketch;
     if (!sketch) continue;
@@ -126,12 +144,8 @@ std::vector<SimilarPair> similar_pairs(std::vector<AnalysedWeight>& analysed,
     sketch.reset();
   }
   std::vector<SimilarPair> pairs;
-  for (const auto& [shape, group] : groups) {
-    if (group.size() > kMaxAlike)
-      warnings.push_back(std::to_string(group.size()) + " weights are " + tensor::shape_text(shape.first) +
-                         ": only the first " + std::to_string(kMaxAlike) + " are compared with each other");
-    for (SimilarPair& pair : compare_all(group)) pairs.push_back(pair);
-  }
+  for (const auto& [shape, group] : groups)
+    for (const SimilarPair& pair : compare_all(group)) pairs.push_back(pair);
   sort_by_likeness(pairs);
   return pairs;
 }
@@ -149,9 +163,37 @@ void collect_warnings(const Selection& selection, const runtime::Calibration* kn
   report.warnings = selection.warnings;
   if (known == nullptr) return;
   report.measure = known->measure();
-  if (report.calibrated)
-    for (std::string& warning : calibration_warnings(known->info()))
-      report.warnings.push_back(std::move(warning));
+  if (!report.calibrated) return;
+  for (std::string& warning : calibration_warnings(known->info()))
+    report.warnings.push_back(std::move(warning));
+}
+
+void describe_file(const OpenedModel& opened, const AnalyzeOptions& options, AnalyzeReport& report) {
+  report.path = options.model;
+  report.kind = opened.kind;
+  report.bytes = opened.file_bytes;
+  report.sha256 = base::hex(base::sha256_file(opened.model.files()[0].file));
+}
+
+// `model` is the original or says the same (folded).
+void analyse_model(const model::Model& original, const model::Model& model, const AnalyzeOptions& options,
+                   base::Progress& progress, AnalyzeReport& report) {
+  const Selection selection = select_weights(model, as_compress(options), false);
+  const std::vector<std::size_t> chosen = chosen_weights(model, selection, options);
+  report.left_out = model.weights().size() - chosen.size();
+  const AxisLabels labels = labels_for(model, chosen, options.labels);
+  const std::shared_ptr<const runtime::Calibration> known =
+      calibration_of(original, options, progress, report);
+  const WeightMetrics metrics(known, known ? calibrated_as(model, original, report.folded) : CalibratedAs{});
+  collect_warnings(selection, known.get(), report);
+  const std::vector<plan::PriceOptions> prices = price_options(selection, model);
+  const AnalysisContext context{model,          metrics, prices,
+                                options.errors, labels,  weights_to_compare(model, chosen, report.warnings)};
+  std::vector<AnalysedWeight> analysed =
+      analyse_all(context, chosen, base::worker_count(options.threads), progress);
+  report.order = order_of(model, chosen, analysed);
+  report.similar = similar_pairs(analysed);
+  for (AnalysedWeight& weight : analysed) report.weights.push_back(std::move(weight.analysis));
 }
 
 }  // namespace
@@ -163,29 +205,9 @@ AnalyzeReport analyze(const AnalyzeOptions& options, base::Progress& progress) {
   tensor::check_address_space(threads);
   const OpenedModel opened = open_weights(options.model, options.allow_symlinks, threads);
   AnalyzeReport report;
-  report.path = options.model;
-  report.kind = opened.kind;
-  report.bytes = opened.file_bytes;
-  report.sha256 = base::hex(base::sha256_file(opened.model.files()[0].file));
-  const CompressOptions patterns = as_compress(options);
-  const std::optional<model::Model> folded = fold_model(opened.model, patterns, report.folded);
-  const model::Model& model = folded ? *folded : opened.model;
-  const Selection selection = select_weights(model, patterns, false);
-  const std::vector<std::size_t> chosen = chosen_weights(model, selection, options);
-  report.left_out = model.weights().size() - chosen.size();
-  const AxisLabels labels = labels_for(model, chosen, options.labels);
-
-  const std::shared_ptr<const runtime::Calibration> known =
-      calibration_of(opened.model, options, progress, report);
-  const WeightMetrics metrics(known,
-                              known ? calibrated_as(model, opened.model, report.folded) : CalibratedAs{});
-  collect_warnings(selection, known.get(), report);
-  const std::vector<plan::PriceOptions> prices = price_options(selection, model);
-  std::vector<AnalysedWeight> analysed =
-      analyse_all({model, metrics, prices, options.errors, labels}, chosen, threads, progress);
-  report.order = order_of(model, chosen, analysed);
-  report.similar = similar_pairs(analysed, report.warnings);
-  for (AnalysedWeight& weight : analysed) report.weights.push_back(std::move(weight.analysis));
+  describe_file(opened, options, report);
+  const std::optional<model::Model> folded = fold_model(opened.model, as_compress(options), report.folded);
+  analyse_model(opened.model, folded ? *folded : opened.model, options, progress, report);
   report.advice = advice_for(report.weights, report.order, report.similar);
   report.peak_rss_bytes = base::peak_rss_bytes();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -143,9 +143,10 @@ AnalysedWeight analyse_weight(const AnalysisContext& context, std::size_t index)
   std::vector<float> values = data.values();
   analysis.statistics = tensor::statistics_of(values);
   if (analysis.note.empty() && std::min(weight.layout.rows, weight.layout.cols) > 1) {
-    const std::vector<float> sampled = sample_of(values);
-    result.sketch =
-        sketch_of(index, sampled, decompose(std::move(values), weight, turned, context.labels, analysis));
+    std::vector<float> sample = context.compared[index] ? sample_of(values) : std::vector<float>();
+    const tensor::Components components =
+        decompose(std::move(values), weight, turned, context.labels, analysis);
+    if (context.compared[index]) result.sketch = sketch_of(index, std::move(sample), components);
   }
   values = {};
   const std::shared_ptr<const tensor::SicPlan> sic = context.metrics.sic(index);

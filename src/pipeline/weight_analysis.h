@@ -68,12 +68,13 @@ struct AnalysisContext {
   const std::vector<plan::PriceOptions>& price_options;
   const std::vector<double>& errors;  // each in (0, 1)
   const AxisLabels& labels;
+  std::vector<bool> compared;  // by weight: whether a sketch is wanted
 };
 
 struct AnalysedWeight {
   WeightAnalysis analysis;
   plan::Curve curve;
-  std::optional<Sketch> sketch;  // of weights with a spectrum
+  std::optional<Sketch> sketch;  // of those to be compared that have a spectrum
 };
 // Errors: those of model, plan and tensor.
 AnalysedWeight analyse_weight(const AnalysisContext& context, std::size_t weight);

@@ -202,7 +202,7 @@ def test_it_says_what_the_order_is_based_on(tt):
     assert "C = I: every layer counts as equally sensitive" in tt("analyze", DIGITS, PLAIN).stdout
     generated = tt("analyze", DIGITS).stdout
     if "no inputs were generated" not in generated:
-        assert re.search(r"damage measured by relative on \d+ generated inputs, real ones \(--calib\) are better", generated)
+        assert re.search(r"damage measured as squared relative error on \d+ generated inputs, real ones \(--calib\) are better", generated)
     assert "note: no inputs were generated: input 'obs' (1x96) is neither" in tt("analyze", WALKER).stdout
 
 
@@ -383,8 +383,9 @@ def test_the_example_of_the_page_is_real(tt_path, tmp_path, environment):
     outputs = run([command for command, _ in steps], folder, dict(environment, PATH=f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"))
     if os.environ.get("TT_ACCEPT"):
         rest = iter(outputs)
-        return page.write_text(CONSOLE.sub(lambda block: "".join("\n".join(["$ " + c.replace("\n", "\n> "), *next(rest)]) + "\n"
-                                                                 for c, _ in steps_of(block[0])), page.read_text()))
+        page.write_text(CONSOLE.sub(lambda block: "".join("\n".join(["$ " + command.replace("\n", "\n> "), *next(rest)]) + "\n"
+                                                          for command, _ in steps_of(block[0])), page.read_text()))
+        return
     for (command, shown), real in zip(steps, outputs, strict=True):
         shown, real = ([re.sub(r"[\d.]+ s, peak.*", "", line) for line in lines] for lines in (shown, real))
         assert len(shown) == len(real) and all(map(close, shown, real)), "\n".join(["$ " + command, *shown, "tt prints:", *real])

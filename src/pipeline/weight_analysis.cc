@@ -40,6 +40,11 @@ void describe_spectrum(tensor::Components& components, WeightAnalysis& analysis)
   analysis.random = tensor::looks_random(analysis.spectrum, analysis.outputs, analysis.inputs);
 }
 
+bool is_kernel(const model::Weight& weight) {
+  return (weight.role == model::Role::conv || weight.role == model::Role::depthwise) &&
+         weight.layout.shape.size() > 2;
+}
+
 std::string tap_name(std::size_t axis, std::size_t axes) {
   static const char* const kNames[] = {"tap planes", "tap rows", "tap columns"};
   const std::size_t taps = axes - 2;
@@ -49,12 +54,12 @@ std::string tap_name(std::size_t axis, std::size_t axes) {
 // A kernel has its own axes; the sides of a matrix are split.
 void choose_modes(const model::Weight& weight, bool turned, WeightAnalysis& analysis) {
   const tensor::Shape& shape = weight.layout.shape;
-  if (shape.size() > 2) {
+  if (is_kernel(weight)) {
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
       analysis.modes.push_back(shape[axis]);
-      analysis.mode_names.push_back(axis == 0   ? "outputs"
-                                    : axis == 1 ? "inputs"
-                                                : tap_name(axis, shape.size()));
+      analysis.mode_names.push_back(axis > 1                ? tap_name(axis, shape.size())
+                                    : (axis == 0) != turned ? "outputs"
+                                                            : "inputs");
     }
     return;
   }
@@ -127,7 +132,9 @@ std::string obstacle(tensor::ValueRange range) {
 }  // namespace
 
 bool is_stored_in_by_out(const model::Weight& weight, unsigned input_axis) {
-  if (weight.layout.shape.size() != 2) return false;
+  if (is_kernel(weight))
+    return std::find(weight.op_types.begin(), weight.op_types.end(), "ConvTranspose") !=
+           weight.op_types.end();
   return weight.role == model::Role::embedding || input_axis == 0;
 }
 

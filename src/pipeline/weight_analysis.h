@@ -79,7 +79,8 @@ struct AnalysedWeight {
 // Errors: those of model, plan and tensor.
 AnalysedWeight analyse_weight(const AnalysisContext& context, std::size_t weight);
 
-// True if the first axis of the stored matrix is that of the inputs.
+// True if the rows of the matrix view are the layer's inputs: of x W (`input_axis` 0), tables, and kernels of
+// ConvTranspose, where the columns are outputs and taps.
 bool is_stored_in_by_out(const model::Weight& weight, unsigned input_axis);
 
 }  // namespace tt::pipeline

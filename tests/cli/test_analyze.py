@@ -168,6 +168,19 @@ def test_labels_name_axes_of_their_length_alone(tt, tmp_path):
     assert "'digit 7'" in tt("analyze", DIGITS, PLAIN, "--labels", "digits.txt").stdout
 
 
+def test_sides_are_those_that_the_layer_sees(tt, tmp_path):
+    """y = W x of Gemm with transB, a kernel of ConvTranspose (in, out, kh, kw), and an LSTM (directions, 4 hidden, in)."""
+    weights = {"w": random_weight(40, 64), "k": random_weight(5, 7, 3, 3), "wi": random_weight(1, 32, 16), "wr": random_weight(1, 32, 8)}
+    nodes = [helper.make_node("Gemm", ["x", "w"], ["y"], transB=1, name="gemm"),
+             helper.make_node("ConvTranspose", ["p", "k"], ["q"], name="up"),
+             helper.make_node("LSTM", ["s", "wi", "wr"], ["t"], hidden_size=8, name="lstm")]
+    model = save(tmp_path / "m.onnx", weights, nodes, (("x", [1, 64]), ("p", [1, 5, 9, 9]), ("s", [3, 1, 16])))
+    sides = {w["name"]: (w["outputs"], w["inputs"]) for w in report(tt, model, PLAIN)["weights"]}
+    assert sides == {"w": (40, 64), "k": (63, 5), "wi": (32, 16), "wr": (32, 8)}
+    unfoldings = weight_of(report(tt, model, PLAIN), "k")["unfoldings"]
+    assert [(u["name"], u["size"]) for u in unfoldings] == [("inputs", 5), ("outputs", 7), ("tap rows", 3), ("tap columns", 3)]
+
+
 def test_patterns_choose_weights(tt):
     every = report(tt, DIGITS, PLAIN)
     some = report(tt, DIGITS, PLAIN, "--include", "role:conv", "--exclude", "5$")

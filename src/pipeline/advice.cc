@@ -11,6 +11,7 @@ namespace tt::pipeline {
 namespace {
 
 constexpr double kSafeDamage = 0.1;   // of all damage, that what is compressed first may do together
+constexpr double kFirstBytes = 0.5;   // what comes first ends where it has so many
 constexpr double kCostly = 3;         // share of the damage / share of the bytes of what is kept exact
 constexpr double kLeastCostly = 0.1;  // share of the damage of one of them
 constexpr double kUsefulRank = 0.5;   // of the smaller side
@@ -52,7 +53,7 @@ class Adviser {
     std::vector<std::size_t> first;
     double damage = 0, bytes = 0;
     for (const SafetyEntry& entry : order_.entries) {
-      if (damage + entry.damage_share > kSafeDamage || !entry.damage_per_byte) break;
+      if (bytes >= kFirstBytes || damage + entry.damage_share > kSafeDamage || !entry.damage_per_byte) break;
       damage += entry.damage_share;
       bytes += entry.bytes_share;
       first.push_back(entry.weight);

@@ -20,6 +20,7 @@ struct Command {
   void (*run)(const Invocation& invocation) = nullptr;
 };
 
+Command analyze_command();
 Command calibrate_command();
 Command compress_command();
 Command config_command();

@@ -1,5 +1,6 @@
 #include "cli/report_json.h"
 
+#include "cli/encoding_json.h"
 #include "cli/json_values.h"
 
 namespace tt::cli {
@@ -8,48 +9,6 @@ namespace {
 using base::Json;
 using base::JsonArray;
 using base::JsonObject;
-
-void add_fineness(const codec::Encoding& encoding, JsonObject& object) {
-  if (encoding.rate != 0) object.emplace_back("rate", Json(encoding.rate));
-  if (encoding.step != 0) object.emplace_back("step", Json(encoding.step));
-}
-
-// The format and only the parameters that it has.
-Json encoding_json(const codec::Encoding& encoding) {
-  JsonObject object = {{"format", Json(codec::format_name(encoding.format))}};
-  const Json dtype(tensor::dtype_name(encoding.dtype));
-  switch (encoding.format) {
-    case codec::Format::raw:
-    case codec::Format::lossless:
-      break;
-    case codec::Format::f16:
-    case codec::Format::rounded:
-      object.emplace_back("mantissa", Json(std::uint64_t{encoding.mantissa}));
-      break;
-    case codec::Format::lowrank:
-      object.emplace_back("rank", Json(encoding.rank));
-      if (codec::knows_metric(encoding))
-        add_fineness(encoding, object);
-      else
-        object.emplace_back("dtype", dtype);
-      break;
-    case codec::Format::quant:
-    case codec::Format::tucker:
-      add_fineness(encoding, object);
-      break;
-    case codec::Format::blockquant:
-      object.emplace_back("bits", Json(std::uint64_t{encoding.bits}));
-      object.emplace_back("group", Json(encoding.group));
-      object.emplace_back("axis", Json(std::uint64_t{encoding.axis}));
-      break;
-    case codec::Format::tt:
-      object.emplace_back("modes", Json::of(encoding.modes));
-      object.emplace_back("ranks", Json::of(encoding.ranks));
-      object.emplace_back("dtype", dtype);
-      break;
-  }
-  return Json(std::move(object));
-}
 
 Json certificate_json(const pipeline::WeightReport& weight,
                       std::optional<double> pipeline::Certificate::*field) {

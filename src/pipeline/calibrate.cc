@@ -139,6 +139,19 @@ CalibrationSums load_or_calibrate(const model::Model& model, const std::string& 
   return sum_samples(model, path, alone, progress);
 }
 
+std::shared_ptr<const runtime::Calibration> calibrate_for(const model::Model& model,
+                                                          const QualityLimits& limits, std::uint64_t seed,
+                                                          unsigned threads, base::Progress& progress) {
+  CalibrateOptions how;
+  how.inputs = limits.inputs;
+  how.mask_input = limits.mask_input;
+  how.task = limits.task;
+  how.spare_last_quarter = limits.any() && limits.eval.empty();
+  how.seed = seed;
+  how.threads = threads;
+  return std::make_shared<const runtime::Calibration>(load_or_calibrate(model, limits.calib, how, progress));
+}
+
 CalibrateReport calibrate(const CalibrateOptions& options, base::Progress& progress) {
   const auto start = Clock::now();
   check_options(options);

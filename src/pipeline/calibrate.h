@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/progress.h"
+#include "pipeline/quality_limits.h"
 #include "runtime/calibration.h"
 #include "runtime/input_mapping.h"
 
@@ -51,6 +53,12 @@ bool is_calibration_file(const std::string& path);
 // model, samples, output and merge do not count). Errors: also bad_data for a calibration of another model.
 runtime::CalibrationSums load_or_calibrate(const model::Model& model, const std::string& path,
                                            const CalibrateOptions& options, base::Progress& progress);
+
+// That of `limits.calib` for planning. With limits that are judged on the same samples, what judges them is
+// not summed.
+std::shared_ptr<const runtime::Calibration> calibrate_for(const model::Model& model,
+                                                          const QualityLimits& limits, std::uint64_t seed,
+                                                          unsigned threads, base::Progress& progress);
 
 // One line for every input that is a poor guide: "input 'x' of layer 'n' has 12 rows for 384 features: ...".
 std::vector<std::string> calibration_warnings(const runtime::CalibrationInfo& info);

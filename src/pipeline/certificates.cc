@@ -10,17 +10,8 @@
 namespace tt::pipeline {
 namespace {
 
-void add_bounds(tensor::SicWeight weight, const tensor::WeightLayout& layout, Certificate& certificate) {
-  const std::uint64_t outputs = weight.outputs();
-  const tensor::Spectrum spectrum = std::move(weight).spectrum();
-  certificate.bound_bits =
-      tensor::gaussian_bound(spectrum, outputs, layout.elements(), certificate.output_error);
-  certificate.low_rank = spectrum.rank_for(certificate.output_error);
-  certificate.low_rank_bytes = *certificate.low_rank * (layout.rows + layout.cols) * 2;
-}
-
-// The payload is given up on the way, and so is the weight in add_bounds: what is held here is what the memory
-// of the whole run is measured by.
+// The payload and the values are given up on the way: what is held here is what the memory of the whole run
+// is measured by.
 Certificate certificate_of(tensor::WeightData data, const container::EncodedWeight& weight,
                            const WeightMetrics& metrics, std::size_t index, bool bounds) {
   Certificate certificate;
@@ -30,19 +21,35 @@ Certificate certificate_of(tensor::WeightData data, const container::EncodedWeig
   certificate.output_error = weight.entry.measured_error;
   if (metric)
     certificate.output_error = codec::output_error(data, encoding, codec::MemoryCores(weight.cores), *metric);
+  if (!bounds) return certificate;
+  const tensor::WeightLayout layout = data.layout;
+  if (const auto known = metric_spectrum(std::move(data), metrics, index))
+    add_bounds(*known, layout, certificate);
+  return certificate;
+}
+
+}  // namespace
+
+std::optional<MetricSpectrum> metric_spectrum(tensor::WeightData data, const WeightMetrics& metrics,
+                                              std::size_t weight) {
   const std::uint64_t side = std::min(data.layout.rows, data.layout.cols);
-  if (!bounds || side < 2 || side > kMaxBoundSide) return certificate;
-  const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(index);
+  if (side < 2 || side > kMaxBoundSide) return std::nullopt;
+  const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(weight);
   const tensor::SicPlan plan = known ? *known : tensor::SicPlan(codec::identity_metric(data.layout));
   std::vector<float> values = data.values();
   data.payload = {};
   tensor::SicWeight ready(plan, {values, data.layout.rows, data.layout.cols});
   values = {};
-  add_bounds(std::move(ready), data.layout, certificate);
-  return certificate;
+  const std::uint64_t outputs = ready.outputs();
+  return MetricSpectrum{std::move(ready).spectrum(), outputs};
 }
 
-}  // namespace
+void add_bounds(const MetricSpectrum& known, const tensor::WeightLayout& layout, Certificate& certificate) {
+  certificate.bound_bits =
+      tensor::gaussian_bound(known.spectrum, known.outputs, layout.elements(), certificate.output_error);
+  certificate.low_rank = known.spectrum.rank_for(certificate.output_error);
+  certificate.low_rank_bytes = *certificate.low_rank * (layout.rows + layout.cols) * 2;
+}
 
 std::vector<Certificate> certify(const model::Model& model, const WeightMetrics& metrics,
                                  const std::vector<const container::EncodedWeight*>& weights, bool bounds,

@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "pipeline/size_goal.h"
 #include "pipeline/weight_metrics.h"
+#include "tensor/spectrum.h"
 
 namespace tt::pipeline {
 
@@ -24,6 +25,17 @@ struct Certificate {
   // Bytes of the plain low rank (half-precision factors) of the same error, and its rank.
   std::optional<std::uint64_t> low_rank_bytes, low_rank;
 };
+
+// What errors are relative to: the spectrum of W C^1/2 of one weight, C = I where nothing is known.
+struct MetricSpectrum {
+  tensor::Spectrum spectrum;
+  std::uint64_t outputs = 0;
+};
+// Nothing for vectors and where both sides are above kMaxBoundSide. The payload is given up on the way.
+std::optional<MetricSpectrum> metric_spectrum(tensor::WeightData data, const WeightMetrics& metrics,
+                                              std::size_t weight);
+// Fills bound and low rank at certificate.output_error.
+void add_bounds(const MetricSpectrum& known, const tensor::WeightLayout& layout, Certificate& certificate);
 
 // Of every weight of the plan; `bounds`: with bound and low rank. Errors: those of model and codec.
 std::vector<Certificate> certify(const model::Model& model, const WeightMetrics& metrics,

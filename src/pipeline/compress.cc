@@ -102,21 +102,12 @@ void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& 
   report.stats = stats_of(report.weights, report.bytes_in, report.bytes_out);
 }
 
-// With limits that are judged on the same samples, what judges them is not summed.
 JobCalibration calibration_of(const model::Model& model, const CompressOptions& options,
                               base::Progress& progress) {
-  const QualityLimits& limits = options.limits;
-  if (limits.calib.empty() || options.lossless) return {};
-  CalibrateOptions how;
-  how.inputs = limits.inputs;
-  how.mask_input = limits.mask_input;
-  how.task = limits.task;
-  how.spare_last_quarter = limits.any() && limits.eval.empty();
-  how.seed = options.seed;
-  how.threads = options.threads;
-  return {std::make_shared<const runtime::Calibration>(load_or_calibrate(model, limits.calib, how, progress)),
+  if (options.limits.calib.empty() || options.lossless) return {};
+  return {calibrate_for(model, options.limits, options.seed, options.threads, progress),
           {},
-          is_calibration_file(limits.calib)};
+          is_calibration_file(options.limits.calib)};
 }
 
 // Where it helps (above eight bits a weight every plan is good) and the user did not say what is to be done

@@ -67,19 +67,22 @@ OpenedModel open_container(base::InputFile file, unsigned threads) {
 
 }  // namespace
 
-OpenedModel open_model(const std::string& path, bool allow_symlinks, unsigned threads) {
+OpenedModel open_weights(const std::string& path, bool allow_symlinks, unsigned threads) {
   base::InputFile file = base::InputFile::open(path);
-  if (container::Container::looks_like(file)) {
-    OpenedModel opened = open_container(std::move(file), base::worker_count(threads));
-    require_graph(opened.model, path);
-    return opened;
-  }
+  if (container::Container::looks_like(file))
+    return open_container(std::move(file), base::worker_count(threads));
   const std::string folder = std::filesystem::path(path).parent_path().string();
   OpenedModel opened{
       model::Model::open(std::move(file), folder.empty() ? "." : folder, {.allow_symlinks = allow_symlinks}),
       0, "onnx", std::nullopt};
-  require_graph(opened.model, path);
+  if (opened.model.format() == model::FileFormat::safetensors) opened.kind = "safetensors";
   opened.file_bytes = opened.model.bytes();
+  return opened;
+}
+
+OpenedModel open_model(const std::string& path, bool allow_symlinks, unsigned threads) {
+  OpenedModel opened = open_weights(path, allow_symlinks, threads);
+  require_graph(opened.model, path);
   return opened;
 }
 

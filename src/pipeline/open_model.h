@@ -1,4 +1,4 @@
-// A model to be run, from a .onnx file, or from a .tt file (decoded in memory).
+// A model from a .onnx file, or from a .tt file (decoded in memory).
 #pragma once
 
 #include <string>
@@ -14,6 +14,9 @@ struct OpenedModel {
   std::string kind;                          // "tt", "onnx"
   std::optional<std::string> source_sha256;  // of a .tt: the original's
 };
+// The same with safetensors, which hold no graph: nothing is run. `kind` also "safetensors".
+OpenedModel open_weights(const std::string& path, bool allow_symlinks = false, unsigned threads = 0);
+
 // By content. Errors: those of model, container and codec; unsupported for safetensors, which hold no graph.
 OpenedModel open_model(const std::string& path, bool allow_symlinks = false, unsigned threads = 0);
 

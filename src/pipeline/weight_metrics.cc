@@ -60,6 +60,13 @@ std::shared_ptr<const tensor::SicPlan> WeightMetrics::sic(std::size_t weight) co
   return fresh;
 }
 
+const runtime::InputInfo* WeightMetrics::input(std::size_t weight) const {
+  if (!calibration_ || !weights_[weight]) return nullptr;
+  const runtime::CalibrationInfo& info = calibration_->info();
+  const std::vector<std::uint64_t>& inputs = info.weights[*weights_[weight]].inputs;
+  return inputs.empty() ? nullptr : &info.inputs[inputs[0]];
+}
+
 std::optional<double> WeightMetrics::sensitivity(std::size_t weight) const {
   if (!calibration_ || !weights_[weight]) return std::nullopt;
   return runtime::relative_sensitivity_of(calibration_->info(), *weights_[weight]);

@@ -36,6 +36,9 @@ class WeightMetrics {
   std::shared_ptr<const tensor::Metric> metric(std::size_t weight) const;
   std::shared_ptr<const tensor::SicPlan> sic(std::size_t weight) const;
 
+  // Of the first input of the weight's layer; null where nothing is known.
+  const runtime::InputInfo* input(std::size_t weight) const;
+
   // Damage of the output for one unit of the weight's loss (plan/curve.h); nothing if it was not measured.
   std::optional<double> sensitivity(std::size_t weight) const;
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tensor/effective_rank.h"
 #include "tensor/gram.h"
 
 namespace tt::runtime {
@@ -101,12 +102,7 @@ double effective_rank(const InputInfo& input, const BinnedSum& sum) {
     add_unpacked(totals, input.size, gram);
     values = tensor::eigen_of(std::move(gram), input.size, false).values;
   }
-  double trace = 0, entropy = 0;
-  for (const double value : values) trace += std::max(value, 0.0);
-  if (!(trace > 0)) return 0;
-  for (const double value : values)
-    if (value > 0) entropy -= value / trace * std::log(value / trace);
-  return std::exp(entropy);
+  return tensor::entropy_rank(values);
 }
 
 std::string warning_of(const InputInfo& input) {

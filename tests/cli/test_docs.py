@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["compress", "decompress", "inspect", "verify", "calibrate", "config"]
+COMMANDS = ["compress", "decompress", "inspect", "verify", "analyze", "calibrate", "config"]
 OPTION = re.compile(r"--[a-z][a-z-]+")
 
 
@@ -72,7 +72,7 @@ def test_the_page(root, options, common):
     assert table_options(sections["Common options"]) == common
     titles = {"compress": "tt compress MODEL -o OUT.tt", "decompress": "tt decompress FILE.tt -o OUT", "inspect": "tt inspect FILE",
               "verify": "tt verify ORIGINAL CANDIDATE, tt verify FILE",
-              "calibrate": "tt calibrate MODEL SAMPLES -o OUT.ttcal", "config": "tt config show, tt config check FILE"}
+              "analyze": "tt analyze MODEL", "calibrate": "tt calibrate MODEL SAMPLES -o OUT.ttcal", "config": "tt config show, tt config check FILE"}
     for command, title in titles.items():
         own = {name: value for name, value in options[command].items() if name not in common}
         assert table_options(sections[title]) == own
@@ -181,7 +181,8 @@ def test_json_keys_are_documented(root, tt, data, tmp_path):
                 yield from keys(item)
 
     reports = [tt("compress", data / "mnist_winml.onnx", "-o", "x.tt", "--json"), tt("decompress", "x.tt", "-o", "x.onnx", "--json"),
-               tt("inspect", "x.tt", "--json"), tt("inspect", "x.onnx", "--json"), tt("version", "--json"), tt("verify", "x.tt", "--json")]
+               tt("inspect", "x.tt", "--json"), tt("inspect", "x.onnx", "--json"), tt("version", "--json"), tt("verify", "x.tt", "--json"),
+               tt("analyze", data / "mnist_winml.onnx", "--json")]
     calibrated = tt("calibrate", data / "mnist_winml.onnx", data / "mnist" / "test.npz", "--input", "Input3:scale=1/255,shape=N,1,28,28", "--max-samples", "8", "--no-sensitivity", "-o", "x.ttcal", "--json")
     if "built without ONNX Runtime" not in calibrated.stderr:
         reports += [calibrated, tt("inspect", "x.ttcal", "--json")]
@@ -197,6 +198,6 @@ def test_exit_statuses_are_the_same_everywhere(root, tt):
     man = (root / "man" / "tt.1.scd").read_text()
     listed = set(re.findall(r"\*(\d+)\*", man[man.index("# EXIT STATUS"):]))
     assert listed == numbers - {"69"}  # no command of this version uses the network
-    for name in ("tt-compress", "tt-decompress", "tt-inspect", "tt-verify", "tt-calibrate", "tt-config"):
+    for name in ("tt-compress", "tt-decompress", "tt-inspect", "tt-verify", "tt-analyze", "tt-calibrate", "tt-config"):
         text = (root / "man" / f"{name}.1.scd").read_text()
         assert set(re.findall(r"\*(\d+)\*", text[text.index("# EXIT STATUS"):])) == listed

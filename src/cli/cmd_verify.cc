@@ -110,6 +110,7 @@ Command verify_command() {
       {.name = "baseline", .value = "FILE", .help = "be no worse than in this JSON report of an earlier run"},
       {.name = "baseline-tolerance", .value = "R", .help = "so much worse is still allowed, relative"},
       {.name = "junit", .value = "FILE", .help = "also write the gates as JUnit XML"},
+      {.name = "per-layer", .help = "also compare the outputs of every layer: where does it go wrong first?"},
       {.name = "no-latency", .help = "measure no time"},
       {.name = "isolate", .help = "run the models in child processes with limits"},
       {.name = "seed", .value = "N", .help = "seed of resampling"},

@@ -99,6 +99,25 @@ Json macs_json(const VerifyReport& report) {
       JsonObject{{"original", Json(*report.macs_original)}, {"candidate", Json(*report.macs_candidate)}});
 }
 
+Json layers_json(const pipeline::LayerQualities& found) {
+  const auto number_or_null = [](const std::optional<double>& value) {
+    return value ? Json(*value) : Json();
+  };
+  JsonArray array;
+  for (const pipeline::LayerQuality& layer : found.layers)
+    array.push_back(Json(JsonObject{{"name", Json(layer.name)},
+                                    {"role", Json(layer.role)},
+                                    {"node", Json(layer.node)},
+                                    {"op", Json(layer.op)},
+                                    {"output", Json(layer.output)},
+                                    {"activation_quality", Json(layer.activation_quality)},
+                                    {"cosine_min", Json(layer.cosine_min)},
+                                    {"relative_error", Json(layer.relative_error)},
+                                    {"input_error", number_or_null(layer.input_error)},
+                                    {"added_error", number_or_null(layer.added_error())}}));
+  return Json(std::move(array));
+}
+
 Json eval_json(const std::optional<pipeline::EvalResult>& eval) {
   if (!eval) return Json();
   return Json(JsonObject{
@@ -125,6 +144,8 @@ Json verify_json(const VerifyReport& report) {
   object.emplace_back("label_error", label_error_json(report.judgement));
   object.emplace_back("latency", latency_json(report));
   object.emplace_back("macs", macs_json(report));
+  object.emplace_back("layers", report.layers ? layers_json(*report.layers) : Json());
+  object.emplace_back("layers_unseen", report.layers ? Json(report.layers->unseen) : Json());
   object.emplace_back("eval", eval_json(report.eval));
   object.emplace_back("notes", texts_json(report.judgement.notes));
   object.emplace_back("warnings", texts_json(report.warnings));

@@ -49,6 +49,7 @@ VerifyOptions verify_options(const Invocation& invocation) {
   set_evaluation(invocation.config, options);
   options.baseline = arguments.text("baseline");
   options.latency = !arguments.has("no-latency") && invocation.config.flag("verify.latency");
+  options.per_layer = arguments.has("per-layer");
   options.isolate = arguments.has("isolate");
   options.allow_symlinks = arguments.has("allow-symlinks");
   if (const std::string* seed = arguments.value("seed"))

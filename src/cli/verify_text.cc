@@ -13,6 +13,7 @@ namespace {
 using pipeline::VerifyReport;
 
 constexpr std::size_t kNameWidth = 40;
+constexpr double kGoodQuality = 0.99;  // of a layer's output: about 14 % of error
 
 std::string number(double value) {
   if (std::isnan(value)) return "NaN";
@@ -97,6 +98,41 @@ std::string kl_line(const std::optional<runtime::PredictionMetrics>& found) {
                      nats(found->kl.p99), percent(found->top1_agreement), percent(found->top5_agreement));
 }
 
+// In words: the first layer that is off, and the one that adds most.
+std::string first_wrong(const pipeline::LayerQualities& found) {
+  std::string text;
+  if (const pipeline::LayerQuality* first = found.first_below(kGoodQuality))
+    text = fmt::format("first below a cosine of {:g}: {} ({})\n", kGoodQuality,
+                       base::printable(first->name, kNameWidth), number(first->activation_quality));
+  else
+    text = fmt::format("no layer is below a cosine of {:g}\n", kGoodQuality);
+  if (const pipeline::LayerQuality* most = found.most_added())
+    text += fmt::format("adds most: {}, its input is {} off, its output {}\n",
+                        base::printable(most->name, kNameWidth), number(most->input_error.value_or(0)),
+                        number(most->relative_error));
+  if (found.unseen != 0) text += fmt::format("{} layers cannot be compared\n", found.unseen);
+  return text;
+}
+
+std::string layers_table(const std::optional<pipeline::LayerQualities>& found) {
+  if (!found) return {};
+  std::vector<Row> rows;
+  for (const pipeline::LayerQuality& layer : found->layers)
+    rows.push_back({base::printable(layer.name, kNameWidth), layer.role, number(layer.activation_quality),
+                    number(layer.cosine_min), number(layer.relative_error),
+                    layer.input_error ? number(*layer.input_error) : "",
+                    layer.added_error() ? number(*layer.added_error()) : ""});
+  return table_text({{"layer"},
+                     {"role"},
+                     {"cosine", true},
+                     {"smallest", true},
+                     {"relative error", true},
+                     {"of its input", true},
+                     {"added", true}},
+                    rows) +
+         first_wrong(*found) + "\n";
+}
+
 std::string gates_table(const std::vector<pipeline::Gate>& gates) {
   if (gates.empty()) return {};
   std::vector<Row> rows;
@@ -116,7 +152,7 @@ std::string samples_line(const VerifyReport& report) {
 
 std::string verify_text(const VerifyReport& report) {
   std::string text = samples_line(report) + outputs_table(report.judgement.outputs) +
-                     kl_line(report.judgement.predictions) +
+                     kl_line(report.judgement.predictions) + layers_table(report.layers) +
                      table_text({{""}, {"original", true}, {"candidate", true}, {""}}, both_rows(report)) +
                      "\n" + gates_table(report.gates);
   for (const std::string& note : report.judgement.notes) text += "note: " + base::printable(note) + "\n";

@@ -166,6 +166,15 @@ std::vector<Tap> taps_of(const Model& model) {
   return TapFinder(model.state()).run();
 }
 
+std::vector<std::string> given_values(const Model& model, const std::vector<std::string>& names) {
+  if (model.state().onnx.main_message == kNone) return {};
+  const std::unordered_set<std::string_view> known = node_outputs(model.state().onnx);
+  std::vector<std::string> given;
+  for (const std::string& name : names)
+    if (known.contains(name)) given.push_back(name);
+  return given;
+}
+
 Skeleton tapped_skeleton(const Model& model, const std::vector<std::string>& outputs) {
   const Model::State& state = model.state();
   const Onnx& onnx = state.onnx;

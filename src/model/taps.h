@@ -37,6 +37,9 @@ struct Tap {
 // Scan and functions have no tap (their values cannot be outputs). Safetensors files have none.
 std::vector<Tap> taps_of(const Model& model);
 
+// Those of `names` that a node of the main graph gives, in their order: only these can become outputs.
+std::vector<std::string> given_values(const Model& model, const std::vector<std::string>& names);
+
 // The skeleton (inline) with `outputs` added to the main graph's outputs: by name alone, the runtime infers
 // type and shape. Names that are outputs already are not added again. Errors: as inline_skeleton; usage for a
 // name that no node of the main graph gives, and for safetensors files.

@@ -106,6 +106,8 @@ void check_gate_options(const VerifyOptions& options) {
     throw_usage("the limit --max-drop needs labels", "add --labels y.npy");
   if (!options.labels.empty() && options.data.empty())
     throw_usage("labels are given, but no samples", "add --data samples.npz");
+  if (options.per_layer && options.data.empty())
+    throw_usage("layers are compared on samples, and there are none", "add --data samples.npz");
   if (options.max_eval_drop && options.eval_cmd.empty())
     throw_usage("the limit --max-eval-drop needs a command", "add --eval-cmd 'python eval.py {}'");
   check_bounds(options);

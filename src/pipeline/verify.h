@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "pipeline/layer_quality.h"
 #include "runtime/input_mapping.h"
 #include "runtime/judge.h"
 #include "runtime/latency.h"
@@ -28,6 +29,7 @@ struct VerifyOptions {
   std::string baseline;              // the JSON report of an earlier run
   double baseline_tolerance = 1e-6;  // relative: how much worse a figure may be than there
   bool latency = true;
+  bool per_layer = false;  // compare the outputs of layers too
   bool isolate = false;
   bool allow_symlinks = false;
   std::uint64_t seed = 0;
@@ -56,6 +58,7 @@ struct VerifyReport {
   runtime::Judgement judgement;
   std::optional<runtime::Latency> latency_original, latency_candidate;
   std::optional<std::uint64_t> macs_original, macs_candidate;  // of one sample
+  std::optional<LayerQualities> layers;
   std::optional<EvalResult> eval;
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "model/taps.h"
 
 namespace tt::runtime {
@@ -10,20 +9,6 @@ namespace {
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// Those of `values` that a node of the main graph gives: only these can become outputs.
-std::vector<std::string> given_by_nodes(const model::Model& model, const std::vector<std::string>& values) {
-  std::vector<std::string> result;
-  for (const std::string& value : values) {
-    try {
-      model::tapped_skeleton(model, {value});
-      result.push_back(value);
-    } catch (const base::Error& error) {
-      if (error.kind() != base::ErrorKind::usage) throw;
-    }
-  }
-  return result;
 }
 
 }  // namespace
@@ -47,7 +32,7 @@ ModelImage image_with(const model::Model& model, const model::Skeleton& skeleton
 
 TappedSession::TappedSession(const model::Model& model, const std::vector<std::string>& values,
                              const SessionOptions& options)
-    : tapped_(given_by_nodes(model, values)),
+    : tapped_(model::given_values(model, values)),
       session_(Session::open(image_with(model, model::tapped_skeleton(model, tapped_)), options)) {
   for (const std::string& value : values)
     if (!contains(tapped_, value) && find_value(session_.inputs(), value) != nullptr) fed_.push_back(value);

@@ -238,6 +238,7 @@ TEST_CASE("names that no node gives are refused") {
   Builder b;
   b.node("MatMul", {"x", b.weight("w", {4, 6})}, {"y"});
   const Model model = open_proto(b.proto);
+  CHECK(given_values(model, {"x", "y", "w", "nowhere", ""}) == std::vector<std::string>{"y"});
   for (const char* name : {"x", "w", "nowhere", ""}) {
     CAPTURE(name);
     try {
@@ -256,6 +257,7 @@ TEST_CASE("a safetensors file has neither taps nor outputs") {
   text[0] = static_cast<char>(header.size());
   const Model model = open_text(text + header + float_bytes(24));
   CHECK(taps_of(model).empty());
+  CHECK(given_values(model, {"y", "w"}).empty());
   CHECK_THROWS_AS(tapped_skeleton(model, {"y"}), base::Error);
 }
 

@@ -3,6 +3,7 @@
 #include "cli/analysis_report.h"
 #include "cli/encoding_json.h"
 #include "cli/json_values.h"
+#include "cli/sweep_report.h"
 #include "tensor/effective_rank.h"
 
 namespace tt::cli {
@@ -177,7 +178,8 @@ Json generated_json(const AnalyzeReport& report) {
 
 }  // namespace
 
-Json analysis_json(const AnalyzeReport& report, std::uint64_t top) {
+Json analysis_json(const AnalyzeReport& report, const std::optional<pipeline::SweepReport>& swept,
+                   std::uint64_t top) {
   std::vector<pipeline::SimilarPair> similar = report.similar;
   if (top > 0 && similar.size() > top) similar.resize(top);
   return Json(JsonObject{
@@ -192,6 +194,7 @@ Json analysis_json(const AnalyzeReport& report, std::uint64_t top) {
       {"similar", array_json(similar, [&](const auto& pair) { return pair_json(report, pair); })},
       {"order", order_json(report)},
       {"advice", array_json(report.advice, [&](const auto& advice) { return advice_json(report, advice); })},
+      {"sweep", swept ? sweep_json(*swept) : Json()},
       {"warnings", texts_json(report.warnings)},
       {"seconds", Json(report.seconds)},
       {"peak_rss_bytes", Json(report.peak_rss_bytes)}});

@@ -1,11 +1,18 @@
+#include <cstdio>
+#include <optional>
+
 #include "base/error.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "cli/analysis_report.h"
 #include "cli/commands.h"
 #include "cli/input_options.h"
 #include "cli/option_values.h"
 #include "cli/report_text.h"
+#include "cli/same_file.h"
 #include "cli/standard_output.h"
+#include "cli/sweep_options.h"
+#include "cli/sweep_report.h"
 #include "pipeline/analyze.h"
 
 namespace tt::cli {
@@ -19,24 +26,8 @@ constexpr std::string_view kName = "analyze";
 constexpr std::uint64_t kTop = 10;
 constexpr std::size_t kMaxErrors = 16;
 
-// 0.3,0.1,0.03
-std::vector<double> errors_of(const std::string& text) {
-  std::vector<double> errors;
-  std::size_t start = 0;
-  while (start <= text.size()) {
-    const std::size_t end = std::min(text.find(',', start), text.size());
-    const std::optional<double> error = parse_number(std::string_view(text).substr(start, end - start));
-    if (!error || !(*error > 0 && *error < 1) || errors.size() == kMaxErrors)
-      OptionValue{kName, "errors", text}.refuse(
-          "1 to 16 numbers above 0 and below 1 with commas between them");
-    errors.push_back(*error);
-    start = end + 1;
-  }
-  return errors;
-}
-
 void check_samples(const Arguments& arguments) {
-  if (arguments.has("calib")) return;
+  if (arguments.has("calib") || arguments.has("data")) return;
   for (const std::string_view option : {"input", "mask-input", "task"})
     if (arguments.has(option))
       throw Error(ErrorKind::usage, "option --" + std::string(option) + " needs samples",
@@ -50,7 +41,7 @@ void set_samples(const Invocation& invocation, AnalyzeOptions& options) {
   options.samples.inputs = input_mappings(invocation);
   options.samples.mask_input = arguments.text("mask-input");
   options.samples.task = wished_task(invocation.config);
-  options.labels = arguments.text("labels");
+  options.labels = arguments.text("names");
   check_standard_input(kName, {options.model, options.samples.calib, options.labels});
 }
 
@@ -62,7 +53,8 @@ AnalyzeOptions make_options(const Invocation& invocation) {
   set_samples(invocation, options);
   options.include = config.texts("compression.layer_patterns");
   options.exclude = config.texts("compression.exclude_patterns");
-  if (const std::string* errors = arguments.value("errors")) options.errors = errors_of(*errors);
+  if (const std::string* errors = arguments.value("errors"))
+    options.errors = OptionValue{kName, "errors", *errors}.fractions(kMaxErrors);
   options.fold = config.flag("compression.fold") && !arguments.has("no-fold");
   options.generate = config.flag("compression.generate") && !arguments.has("no-generate");
   if (const std::string* seed = arguments.value("seed"))
@@ -73,16 +65,70 @@ AnalyzeOptions make_options(const Invocation& invocation) {
   return options;
 }
 
+// The points as a file of their own.
+class SweepFile {
+ public:
+  // Created before the work, so that a path that cannot be written is found first. Errors: usage (another
+  // ending, an input).
+  SweepFile(const Arguments& arguments, const pipeline::SweepOptions& options)
+      : path_(arguments.text("sweep-out")), checkpoint_(options.checkpoint) {
+    if (path_.empty()) return;
+    if (!path_.ends_with(".csv") && !path_.ends_with(".json"))
+      OptionValue{kName, "sweep-out", path_}.refuse("a file that ends in .csv or .json");
+    const pipeline::QualityLimits& samples = options.compress.limits;
+    for (const std::string* input :
+         {&options.compress.input, &samples.calib, &options.verify.data, &options.verify.labels})
+      for (const std::string* output : {&path_, &checkpoint_})
+        if (!input->empty()) check_output(kName, "sweep-out", *input, *output);
+    out_ = base::OutputFile::create(path_);
+  }
+
+  void write(const pipeline::SweepReport& report) {
+    if (!out_) return;
+    const std::string text = path_.ends_with(".csv") ? sweep_csv(report) : sweep_json(report).dump(2) + "\n";
+    out_->write(0, base::view_of(text));
+    out_->commit();
+    std::remove(checkpoint_.c_str());
+  }
+
+ private:
+  std::string path_, checkpoint_;
+  std::optional<base::OutputFile> out_;
+};
+
+std::optional<pipeline::SweepReport> run_sweep(const std::optional<pipeline::SweepOptions>& options,
+                                               std::optional<SweepFile>& file, base::Progress& progress) {
+  if (!options) return {};
+  pipeline::SweepReport report = pipeline::sweep(*options, progress);
+  file->write(report);
+  return report;
+}
+
+void warn(const Invocation& invocation, const std::vector<std::string>& warnings) {
+  if (!invocation.common.quiet)
+    for (const std::string& warning : warnings) talk("tt: warning: " + warning + "\n");
+}
+
 void run(const Invocation& invocation) {
+  const Arguments& arguments = invocation.arguments;
   const AnalyzeOptions options = make_options(invocation);
-  const std::string* given = invocation.arguments.value("top");
+  const std::string* given = arguments.value("top");
   const std::uint64_t top = given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
+  std::optional<pipeline::SweepOptions> sweeping;
+  std::optional<SweepFile> file;
+  if (arguments.has("sweep")) {
+    sweeping = sweep_options(invocation, options);
+    file.emplace(arguments, *sweeping);
+  } else {
+    check_no_sweep(arguments);
+  }
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
-  if (!invocation.common.quiet)
-    for (const std::string& warning : report.warnings) talk("tt: warning: " + warning + "\n");
-  print(invocation.common.json ? analysis_json(report, top).dump(2) + "\n"
-                               : analysis_text(report, top, invocation.common.verbose));
+  warn(invocation, report.warnings);
+  const std::optional<pipeline::SweepReport> swept = run_sweep(sweeping, file, progress);
+  if (swept) warn(invocation, swept->warnings);
+  if (invocation.common.json) return print(analysis_json(report, swept, top).dump(2) + "\n");
+  print(analysis_text(report, top, invocation.common.verbose) + (swept ? "\n" + sweep_text(*swept) : ""));
 }
 
 }  // namespace
@@ -99,13 +145,15 @@ Command analyze_command() {
       "and in which order compression does least damage. With --calib errors are counted where the layers'\n"
       "inputs show them, and the damage is measured; without it inputs are made up where the model says "
       "what\n"
-      "they are, as compress does. Nothing is written.";
+      "they are, as compress does. --sweep also compresses the whole model to many sizes in several ways "
+      "and\n"
+      "measures every file on --data, as verify does. No model is written.";
   command.options = {
       {.name = "calib", .value = "FILE", .help = "samples or a .ttcal file: what the layers see"},
       kInputOption,
       {.name = "mask-input", .value = "NAME", .help = "leave out positions where this input is 0"},
       kTaskOption,
-      {.name = "labels", .value = "FILE", .help = "names of the outputs or inputs of layers, one a line"},
+      {.name = "names", .value = "FILE", .help = "names of the outputs or inputs of layers, one a line"},
       {.name = "include", .value = "PATTERN", .help = "only weights that match", .repeatable = true},
       {.name = "exclude", .value = "PATTERN", .help = "leave out weights that match", .repeatable = true},
       {.name = "errors", .value = "LIST", .help = "errors to price, 0.3,0.1,0.03 if not given"},
@@ -115,10 +163,13 @@ Command analyze_command() {
       {.name = "seed", .value = "N", .help = "seed of everything random"},
       {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},
   };
+  const std::vector<OptionSpec> sweep = sweep_specs();
+  command.options.insert(command.options.end() - 2, sweep.begin(), sweep.end());
   command.examples = {"tt analyze model.onnx",
-                      "tt analyze model.onnx --calib samples.npz --labels classes.txt -v",
+                      "tt analyze model.onnx --calib samples.npz --names classes.txt -v",
                       "tt analyze model.onnx --include role:ffn --errors 0.2,0.05 --json | jq .order",
-                      "tt analyze model.tt --top 0"};
+                      "tt analyze model.tt --top 0",
+                      "tt analyze model.onnx --sweep --data test.npz --labels y.npy --sweep-out front.csv"};
   command.run = run;
   return command;
 }

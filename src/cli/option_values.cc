@@ -1,5 +1,6 @@
 #include "cli/option_values.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -75,6 +76,41 @@ std::string OptionValue::pattern() const {
     throw base::Error(base::ErrorKind::usage, "option --" + std::string(option) + ": " + problem,
                       help_hint(command));
   return text;
+}
+
+std::vector<std::string> OptionValue::parts() const {
+  std::vector<std::string> parts;
+  std::size_t start = 0;
+  while (start <= text.size()) {
+    const std::size_t end = std::min(text.find(',', start), text.size());
+    parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+std::vector<double> OptionValue::fractions(std::size_t most) const {
+  std::vector<double> values;
+  for (const std::string& part : parts()) {
+    const std::optional<double> value = parse_number(part);
+    if (!value || !(*value > 0 && *value < 1) || values.size() == most)
+      refuse("1 to " + std::to_string(most) + " numbers above 0 and below 1 with commas between them");
+    values.push_back(*value);
+  }
+  return values;
+}
+
+std::vector<std::uint64_t> OptionValue::integers(std::size_t most, std::uint64_t least,
+                                                 std::uint64_t largest) const {
+  std::vector<std::uint64_t> values;
+  for (const std::string& part : parts()) {
+    const std::optional<std::uint64_t> value = parse_integer(part);
+    if (!value || *value < least || *value > largest || values.size() == most)
+      refuse("1 to " + std::to_string(most) + " integers from " + std::to_string(least) + " to " +
+             std::to_string(largest) + " with commas between them");
+    values.push_back(*value);
+  }
+  return values;
 }
 
 }  // namespace tt::cli

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tt::cli {
 
@@ -25,6 +26,10 @@ struct OptionValue {
   std::uint64_t integer(std::uint64_t least, std::uint64_t most) const;
   std::string choice(std::initializer_list<std::string_view> choices) const;
   std::string pattern() const;
+  // Lists with commas between the parts, 1 to `most` of them.
+  std::vector<double> fractions(std::size_t most) const;  // each above 0 and below 1
+  std::vector<std::uint64_t> integers(std::size_t most, std::uint64_t least, std::uint64_t largest) const;
+  std::vector<std::string> parts() const;  // as they are, empty ones too
   [[noreturn]] void refuse(const std::string& allowed) const;
 };
 

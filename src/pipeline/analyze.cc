@@ -70,7 +70,7 @@ AxisLabels labels_for(const model::Model& model, const std::vector<std::size_t>&
       return labels;
   }
   throw Error(ErrorKind::bad_data,
-              "labels " + base::quoted(path) + " have " + std::to_string(labels.size()) +
+              "names " + base::quoted(path) + " have " + std::to_string(labels.size()) +
                   " lines, and no weight has an axis of that length",
               "give one line for every output, or every input, of some layer");
 }

@@ -19,13 +19,13 @@ AxisLabels AxisLabels::read(const std::string& path) {
   const base::InputFile file = base::InputFile::open(path);
   if (file.size() > kMaxLabelBytes)
     throw Error(ErrorKind::resource_limit,
-                "labels " + base::quoted(path) + " are " + base::format_bytes(file.size()) + ", more than " +
+                "names " + base::quoted(path) + " are " + base::format_bytes(file.size()) + ", more than " +
                     base::format_bytes(kMaxLabelBytes),
                 "give a text file with one label a line");
   const base::Bytes bytes = file.read_bytes(0, file.size());
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (rest.empty())
-    throw Error(ErrorKind::bad_data, "labels " + base::quoted(path) + " are empty",
+    throw Error(ErrorKind::bad_data, "names " + base::quoted(path) + " are empty",
                 "give a text file with one label a line");
   AxisLabels labels;
   while (!rest.empty()) {
@@ -35,7 +35,7 @@ AxisLabels AxisLabels::read(const std::string& path) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (!base::is_utf8(line))
       throw Error(ErrorKind::bad_data,
-                  "labels " + base::quoted(path) + " are not UTF-8 in line " +
+                  "names " + base::quoted(path) + " are not UTF-8 in line " +
                       std::to_string(labels.labels_.size() + 1),
                   "save the file as UTF-8");
     labels.labels_.emplace_back(line);

@@ -129,6 +129,13 @@ JobCalibration generated_for(const model::Model& model, const CompressOptions& o
   return {generated.known, {}, false, generated_limits(options.max_memory)};
 }
 
+std::vector<PlannedWeight> plan_of(const FittedPlan& fitted) {
+  std::vector<PlannedWeight> plan;
+  for (const container::EncodedWeight* weight : fitted.weights)
+    plan.push_back({weight->entry.name, codec::spec_of(weight->entry.encoding)});
+  return plan;
+}
+
 // The outputs, opened before the work so that a folder that cannot be written is found first. They appear
 // together at the end: the rollback file first, so that a compressed model never stands without it.
 class Outputs {
@@ -195,7 +202,7 @@ CompressReport compress(const CompressOptions& options, base::Progress& progress
   report.warnings = warnings_of(job, model, options);
   describe(fitted, job, report);
   name_missed_wishes(options, report);
-  if (!options.plan_out.empty()) write_plan_file(options.plan_out, fitted);
+  if (!options.plan_out.empty()) write_plan_file(options.plan_out, plan_of(fitted));
   outputs.write(job, original, options, progress, report);
   outputs.publish();
 

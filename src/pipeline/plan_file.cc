@@ -42,12 +42,11 @@ JsonArray texts(const std::vector<std::string>& values) {
 
 }  // namespace
 
-void write_plan_file(const std::string& path, const FittedPlan& fitted) {
-  JsonArray weights;
-  for (const container::EncodedWeight* weight : fitted.weights)
-    weights.emplace_back(
-        JsonObject{{"name", weight->entry.name}, {"encoding", codec::spec_of(weight->entry.encoding)}});
-  const std::string text = Json(JsonObject{{"tt_plan", 1}, {"weights", std::move(weights)}}).dump(1) + "\n";
+void write_plan_file(const std::string& path, const std::vector<PlannedWeight>& weights) {
+  JsonArray array;
+  for (const PlannedWeight& weight : weights)
+    array.emplace_back(JsonObject{{"name", weight.name}, {"encoding", weight.spec}});
+  const std::string text = Json(JsonObject{{"tt_plan", 1}, {"weights", std::move(array)}}).dump(1) + "\n";
   base::OutputFile out = base::OutputFile::create(path);
   out.write(0, base::view_of(text));
   out.commit();

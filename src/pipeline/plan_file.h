@@ -2,16 +2,19 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "pipeline/compress.h"
 #include "pipeline/selection.h"
-#include "pipeline/size_goal.h"
 
 namespace tt::pipeline {
 
 // {"tt_plan": 1, "weights": [{"name": ..., "encoding": SPEC}, ...]}, written atomically.
-void write_plan_file(const std::string& path, const FittedPlan& fitted);
+struct PlannedWeight {
+  std::string name, spec;
+};
+void write_plan_file(const std::string& path, const std::vector<PlannedWeight>& weights);
 
 // Fixes the encoding of every weight that the file names; all others stay exact. Errors: not_found; bad_data
 // (not a plan, unknown or repeated weight, bad SPEC).

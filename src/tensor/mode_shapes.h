@@ -15,6 +15,11 @@ namespace tt::tensor {
 // balanced_modes, modes of 1 left out. 768x3072 -> 256x3x256x12, 768x1024 -> 256x3x256x4.
 std::vector<std::uint64_t> blocked_modes(std::uint64_t rows, std::uint64_t cols);
 
+// What tutorials of tensor trains take: each side as the fewest factors of at most 8, as equal as its primes
+// allow, ascending, at most four a side; larger primes and sides above 8^4 keep larger factors, modes of 1
+// are left out. 256x64 -> 4x8x8 8x8, 784x625 -> 4x4x7x7 5x5x5x5.
+std::vector<std::uint64_t> small_modes(std::uint64_t rows, std::uint64_t cols);
+
 // The given modes, checked: 1 to 8 of them, none 0, product rows * cols. Errors: bad_data.
 std::vector<std::uint64_t> given_modes(std::uint64_t rows, std::uint64_t cols,
                                        const std::vector<std::uint64_t>& modes);

@@ -1,10 +1,7 @@
 """tt analyze: its figures against NumPy, its order against models that were really compressed, and what it refuses."""
 import importlib
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -14,7 +11,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 import models
 from test_generated import smooth_pictures
-from test_readme import CONSOLE, ROOT, run, steps_of
 
 DATA = models.ROOT / "tests" / "data"
 DIGITS, PICTURES, WALKER = DATA / "mnist_winml.onnx", DATA / "super_resolution.onnx", DATA / "unitree_velocity" / "policy.onnx"
@@ -162,12 +158,12 @@ def test_similar_layers_are_found(tt, tmp_path):
 
 def test_labels_name_axes_of_their_length_alone(tt, tmp_path):
     (tmp_path / "digits.txt").write_text("".join(f"digit {i}\n" for i in range(10)))
-    analysis = report(tt, DIGITS, PLAIN, "--labels", "digits.txt")
+    analysis = report(tt, DIGITS, PLAIN, "--names", "digits.txt")
     topics = [t for p in weight_of(analysis, "Parameter193")["patterns"] for t in p["affected_topics"]]
     assert any(t["axis"] == "output" for t in topics)
     for topic in topics:
         assert topic["label"] == (f"digit {topic['index']}" if topic["axis"] == "output" else None)
-    assert "'digit 7'" in tt("analyze", DIGITS, PLAIN, "--labels", "digits.txt").stdout
+    assert "'digit 7'" in tt("analyze", DIGITS, PLAIN, "--names", "digits.txt").stdout
 
 
 def test_sides_are_those_that_the_layer_sees(tt, tmp_path):
@@ -326,7 +322,7 @@ def test_wrong_use(expect_error, options, words):
 
 
 def test_only_one_file_is_standard_input(expect_error):
-    expect_error(64, "usage", ["standard input"], "analyze", "-", "--labels", "-")
+    expect_error(64, "usage", ["standard input"], "analyze", "-", "--names", "-")
 
 
 def test_nothing_to_analyse(expect_error, tmp_path):
@@ -344,17 +340,17 @@ def test_a_pattern_without_a_match_is_a_warning(tt):
 
 
 @pytest.mark.parametrize("content, words", [
-    (b"", ["labels 'l.txt' are empty"]), (b"one\ntwo\n", ["have 2 lines", "no weight has an axis"]),
+    (b"", ["names 'l.txt' are empty"]), (b"one\ntwo\n", ["have 2 lines", "no weight has an axis"]),
     (b"one\n\xff\xfe\n", ["not UTF-8 in line 2"])])
 def test_labels_that_cannot_be_used(expect_error, tmp_path, content, words):
     (tmp_path / "l.txt").write_bytes(content)
-    expect_error(65, "bad_data", words, "analyze", DIGITS, "--labels", "l.txt")
+    expect_error(65, "bad_data", words, "analyze", DIGITS, "--names", "l.txt")
 
 
 def test_labels_that_are_not_there_or_too_large(expect_error, tmp_path):
-    expect_error(66, "not_found", ["absent.txt"], "analyze", DIGITS, "--labels", "absent.txt")
+    expect_error(66, "not_found", ["absent.txt"], "analyze", DIGITS, "--names", "absent.txt")
     (tmp_path / "l.txt").write_bytes(b"x" * ((16 << 20) + 1))
-    expect_error(65, "resource_limit", ["16.78 MB"], "analyze", DIGITS, "--labels", "l.txt")
+    expect_error(65, "resource_limit", ["16.78 MB"], "analyze", DIGITS, "--names", "l.txt")
 
 
 def test_a_calibration_of_another_model(tt, expect_error, tmp_path):
@@ -391,34 +387,3 @@ def test_without_a_runtime_the_reason_is_told(tt):
     analysis = json.loads(done.stdout)
     assert done.status == 0 and analysis["generated"]["samples"] == 0 and analysis["generated"]["why_not"]
     assert analysis["order"]["measured"] is False
-
-
-# --- the page ---
-
-NUMBER = re.compile(r"[-+~]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
-
-
-def close(shown, real):
-    """Columns may be wider and figures differ in their last digits: sensitivities are measured by a runtime."""
-    if NUMBER.sub("#", " ".join(shown.split())) != NUMBER.sub("#", " ".join(real.split())):
-        return False
-    pairs = zip(NUMBER.findall(shown), NUMBER.findall(real), strict=True)
-    return all(abs(float(a.strip("~")) - float(b.strip("~"))) <= 0.02 * abs(float(a.strip("~"))) + 0.02 for a, b in pairs)
-
-
-def test_the_example_of_the_page_is_real(tt_path, tmp_path, environment):
-    folder = tmp_path / "tt"
-    (folder / "build").mkdir(parents=True)
-    (folder / "build" / "tt").symlink_to(tt_path)
-    shutil.copytree(ROOT / "tests", folder / "tests")
-    page = ROOT / "docs" / "analyze.md"
-    steps = steps_of("".join(CONSOLE.findall(page.read_text())))
-    outputs = run([command for command, _ in steps], folder, dict(environment, PATH=f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"))
-    if os.environ.get("TT_ACCEPT"):
-        rest = iter(outputs)
-        page.write_text(CONSOLE.sub(lambda block: "".join("\n".join(["$ " + command.replace("\n", "\n> "), *next(rest)]) + "\n"
-                                                          for command, _ in steps_of(block[0])), page.read_text()))
-        return
-    for (command, shown), real in zip(steps, outputs, strict=True):
-        shown, real = ([re.sub(r"[\d.]+ s, peak.*", "", line) for line in lines] for lines in (shown, real))
-        assert len(shown) == len(real) and all(map(close, shown, real)), "\n".join(["$ " + command, *shown, "tt prints:", *real])

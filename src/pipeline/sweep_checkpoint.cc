@@ -1,0 +1,131 @@
+#include "pipeline/sweep_checkpoint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "base/error.h"
+#include "base/input_file.h"
+#include "base/output_file.h"
+#include "base/text.h"
+
+namespace tt::pipeline {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::Json;
+using base::JsonArray;
+using base::JsonObject;
+
+Json figures_json(const std::vector<Figure>& figures) {
+  JsonObject object;
+  for (const Figure& figure : figures) object.emplace_back(figure.name, Json(figure.value));
+  return Json(std::move(object));
+}
+
+// What is not finite was written as null.
+double number_or(const Json& value, const std::string& what, double otherwise) {
+  return value.is_null() ? otherwise : value.as_double(what);
+}
+
+std::vector<Figure> parse_figures(const Json& json, const std::string& what) {
+  std::vector<Figure> figures;
+  for (const auto& [name, value] : json.as_object(what))
+    figures.push_back({name, number_or(value, name, std::numeric_limits<double>::quiet_NaN())});
+  return figures;
+}
+
+SweepPoint parse_point(const Json& json, const std::string& what) {
+  SweepPoint point;
+  point.setting.family = json.at("family", what).as_string(what);
+  const Json &ratio = json.at("target_ratio", what), &rank = json.at("rank", what);
+  if (!ratio.is_null()) point.setting.ratio = ratio.as_double(what);
+  if (!rank.is_null()) point.setting.rank = rank.as_uint(what);
+  if (ratio.is_null() == rank.is_null())
+    throw Error(ErrorKind::bad_data, what + " has a point without a setting");
+  const Json& why = json.at("why_not", what);
+  if (!why.is_null()) {
+    point.why_not = why.as_string(what);
+    return point;
+  }
+  point.bytes = json.at("bytes", what).as_uint(what);
+  point.ratio = json.at("ratio", what).as_double(what);
+  point.figures = parse_figures(json.at("figures", what), what);
+  point.damage = number_or(json.at("damage", what), what, std::numeric_limits<double>::infinity());
+  return point;
+}
+
+}  // namespace
+
+Json point_json(const SweepPoint& point) {
+  const bool known = point.bytes != 0;
+  const SweepSetting& setting = point.setting;
+  return Json(JsonObject{{"id", Json(setting.id())},
+                         {"family", Json(setting.family)},
+                         {"target_ratio", setting.ratio ? Json(*setting.ratio) : Json()},
+                         {"rank", setting.rank ? Json(*setting.rank) : Json()},
+                         {"bytes", known ? Json(point.bytes) : Json()},
+                         {"ratio", known ? Json(point.ratio) : Json()},
+                         {"compression", known ? Json(1 / point.ratio) : Json()},
+                         {"figures", known ? figures_json(point.figures) : Json()},
+                         {"damage", known ? Json(point.damage) : Json()},
+                         {"dominated", known ? Json(point.dominated) : Json()},
+                         {"dominated_by", point.dominated ? Json(point.dominated_by) : Json()},
+                         {"why_not", known ? Json() : Json(point.why_not)}});
+}
+
+SweepCheckpoint::SweepCheckpoint(std::string path, Json identity, bool resume)
+    : path_(std::move(path)), identity_(std::move(identity)) {
+  if (resume && !path_.empty() && std::filesystem::exists(path_)) read();
+}
+
+void SweepCheckpoint::read() {
+  const std::string what = "checkpoint " + base::quoted(path_);
+  const base::InputFile file = base::InputFile::open(path_);
+  const base::JsonLimits limits;
+  if (file.size() > limits.max_bytes) throw Error(ErrorKind::bad_data, what + " is too large to be one");
+  const base::Bytes bytes = file.read_bytes(0, file.size());
+  const Json json = base::parse_json(base::text_of(bytes), what, limits);
+  const Json* version = json.find("tt_sweep");
+  if (version == nullptr || version->as_uint(what) != 1)
+    throw Error(ErrorKind::bad_data, what + " is none of this version", "remove it, or leave --resume out");
+  if (json.at("identity", what).dump() != identity_.dump())
+    throw Error(ErrorKind::bad_data, what + " is of another model, samples or options",
+                "use those that it was begun with, or leave --resume out to begin again");
+  task = json.at("task", what).as_string(what);
+  measure = json.at("measure", what).as_string(what);
+  samples = json.at("samples", what).as_uint(what);
+  original = parse_figures(json.at("original", what), what);
+  for (const Json& point : json.at("points", what).as_array(what))
+    points_.push_back(parse_point(point, what));
+}
+
+const SweepPoint* SweepCheckpoint::find(const SweepSetting& setting) const {
+  const auto found = std::find_if(points_.begin(), points_.end(),
+                                  [&](const SweepPoint& point) { return point.setting == setting; });
+  return found == points_.end() ? nullptr : &*found;
+}
+
+void SweepCheckpoint::add(const SweepPoint& point) {
+  points_.push_back(point);
+  if (!path_.empty()) write();
+}
+
+void SweepCheckpoint::write() const {
+  JsonArray points;
+  for (const SweepPoint& point : points_) points.push_back(point_json(point));
+  const Json json(JsonObject{{"tt_sweep", Json(1)},
+                             {"identity", identity_},
+                             {"task", Json(task)},
+                             {"measure", Json(measure)},
+                             {"samples", Json(samples)},
+                             {"original", figures_json(original)},
+                             {"points", Json(std::move(points))}});
+  base::OutputFile out = base::OutputFile::create(path_);
+  out.write(0, base::view_of(json.dump(1) + "\n"));
+  out.commit();
+}
+
+}  // namespace tt::pipeline

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/input_options.h"
 #include "cli/option_values.h"
+#include "cli/report_options.h"
 #include "cli/report_text.h"
 #include "cli/standard_output.h"
 #include "pipeline/analyze.h"
@@ -18,6 +19,7 @@ using pipeline::AnalyzeOptions;
 constexpr std::string_view kName = "analyze";
 constexpr std::uint64_t kTop = 10;
 constexpr std::size_t kMaxErrors = 16;
+constexpr std::uint64_t kDrawnPairs = 8000;  // a page shows more of them than a table
 
 // 0.3,0.1,0.03
 std::vector<double> errors_of(const std::string& text) {
@@ -77,8 +79,10 @@ void run(const Invocation& invocation) {
   const AnalyzeOptions options = make_options(invocation);
   const std::string* given = invocation.arguments.value("top");
   const std::uint64_t top = given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
+  ReportFiles files(kName, invocation.arguments, {options.model, options.samples.calib, options.labels});
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
+  if (files.wanted()) files.write(analysis_json(report, kDrawnPairs));
   if (!invocation.common.quiet)
     for (const std::string& warning : report.warnings) talk("tt: warning: " + warning + "\n");
   print(invocation.common.json ? analysis_json(report, top).dump(2) + "\n"
@@ -99,7 +103,7 @@ Command analyze_command() {
       "and in which order compression does least damage. With --calib errors are counted where the layers'\n"
       "inputs show them, and the damage is measured; without it inputs are made up where the model says "
       "what\n"
-      "they are, as compress does. Nothing is written.";
+      "they are, as compress does.";
   command.options = {
       {.name = "calib", .value = "FILE", .help = "samples or a .ttcal file: what the layers see"},
       {.name = "input",
@@ -118,10 +122,12 @@ Command analyze_command() {
       {.name = "seed", .value = "N", .help = "seed of everything random"},
       {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},
   };
+  const std::vector<OptionSpec> files = report_options();
+  command.options.insert(command.options.end() - 1, files.begin(), files.end());
   command.examples = {"tt analyze model.onnx",
                       "tt analyze model.onnx --calib samples.npz --labels classes.txt -v",
                       "tt analyze model.onnx --include role:ffn --errors 0.2,0.05 --json | jq .order",
-                      "tt analyze model.tt --top 0"};
+                      "tt analyze model.onnx --report model.html", "tt analyze model.tt --top 0"};
   command.run = run;
   return command;
 }

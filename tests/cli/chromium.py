@@ -4,6 +4,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
 
@@ -26,7 +27,7 @@ class Browser:
         self.process = subprocess.Popen(
             ["bash", "-c", script, find(), "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
              "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run", f"--user-data-dir={folder}", "about:blank"],
-            pass_fds=(to_read, to_write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=(to_read, to_write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
             env=dict(os.environ, HOME=str(folder)))
         os.close(to_read)
         os.close(to_write)
@@ -40,7 +41,16 @@ class Browser:
     def close(self):
         os.close(self.out)
         os.close(self.incoming)
-        self.process.kill()
+        # Its children end by themselves when it has ended, or with their group.
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         self.process.wait()
 
     def read(self, limit):

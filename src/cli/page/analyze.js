@@ -41,7 +41,7 @@ function orderPart() {
     config: () => ({
       type: "line",
       data: { datasets: [{ data: points, borderColor: seriesColor(0), backgroundColor: seriesColor(0), borderWidth: 1.75,
-                           pointRadius: points.length > 150 ? 0 : 2.5, pointHoverRadius: 5 }] },
+                           pointRadius: points.length > 150 ? 0 : 2.5, pointHoverRadius: 5, clip: 6 }] },
       options: {
         interaction: { mode: "nearest", intersect: false },
         scales: { x: axis("share of the bytes, %", { type: "linear", min: 0, max: 100 }),
@@ -81,7 +81,7 @@ function layersPart() {
   if (encoded.size === 0) return;
   depthChart(part, {
     title: "Error against depth", value: () => "relative error at " + report.order.reference_bits + " bits",
-    rows: () => report.weights.map((weight) => [weight.name, encoded.has(weight.name) ? encoded.get(weight.name) : null]),
+    rows: () => report.weights.filter((weight) => encoded.has(weight.name)).map((weight) => [weight.name, encoded.get(weight.name)]),
     words: (rows) => "One plan of " + report.order.reference_bits + " bits a weight on average; largest: " + worst(rows) + ".",
   });
 }

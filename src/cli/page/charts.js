@@ -23,14 +23,16 @@ function axis(title, options = {}) {
 
 // Labels at powers of ten, and at 2 and 5 between them where the axis is short.
 function logAxis(title, show = figure, options = {}) {
-  function callback(value) {
+  const labelled = (value, decades) => {
     const mantissa = Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
-    const decades = Math.log10(this.max / this.min);
-    const shown = decades > 7 ? mantissa === 1 && Math.round(Math.log10(value)) % 2 === 0
-      : decades > 2.5 ? mantissa === 1 : [1, 2, 5].includes(mantissa);
-    return shown ? show(value) : "";
-  }
-  return axis(title, { type: "logarithmic", ...options, ticks: { callback, ...(options.ticks || {}) } });
+    if (decades > 7) return mantissa === 1 && Math.round(Math.log10(value)) % 2 === 0;
+    return decades > 2.5 ? mantissa === 1 : [1, 2, 5].includes(mantissa);
+  };
+  const afterBuildTicks = (scale) => {
+    const decades = Math.log10(scale.max / scale.min);
+    scale.ticks = scale.ticks.filter((tick) => labelled(tick.value, decades));
+  };
+  return axis(title, { type: "logarithmic", afterBuildTicks, ...options, ticks: { callback: (value) => show(value), ...(options.ticks || {}) } });
 }
 
 function tooltip(title, label) {

@@ -33,32 +33,46 @@ function section(id, title, explanation) {
   return part;
 }
 
-// A short text in place of a long name. From the left, parts between dots and slashes shrink to one letter (numbers
-// stay) until it fits: e.l.0.attention.self.query; what is still too long loses its middle.
-function shortened(text, length) {
-  const parts = visible(text).split(/(?<=[./])/);
-  const size = () => parts.reduce((sum, part) => sum + part.length, 0);
-  for (let index = 0; index + 1 < parts.length && size() > length; index += 1) {
-    if (!/^\d+[./]$/.test(parts[index])) parts[index] = [...parts[index]][0] + parts[index].slice(-1);
-  }
-  const letters = [...parts.join("")];
-  if (letters.length <= length) return letters.join("");
+// Short texts in place of long names, made alike for all of them: a last part that they share (".weight") is left out;
+// then parts from the left shrink to one letter (numbers stay), e.l.0.attention.self.query, until all fit; what is still
+// too long loses its middle.
+function shortNames(names, length) {
+  const lists = names.map((name) => visible(name).split(/(?<=[./])/));
+  const end = lists.length > 1 && lists.every((parts) => parts.length > 1 && parts[parts.length - 1] === lists[0][lists[0].length - 1]);
+  const kept = end ? lists.map((parts) => [...parts.slice(0, -2), parts[parts.length - 2].slice(0, -1)]) : lists;
+  const shrunk = (parts, count) => parts.map((part, index) =>
+    (index >= count || index + 1 === parts.length || /^\d+[./]$/.test(part) ? part : [...part][0] + part.slice(-1)));
+  let count = 0;
+  const most = Math.max(0, ...kept.map((parts) => parts.length));
+  while (count < most && kept.some((parts) => shrunk(parts, count).join("").length > length)) count += 1;
+  return kept.map((parts) => withoutMiddle(shrunk(parts, count).join(""), length));
+}
+
+function withoutMiddle(text, length) {
+  const letters = [...text];
+  if (letters.length <= length) return text;
   const tail = Math.ceil((length - 1) / 2);
   return letters.slice(0, length - 1 - tail).join("") + "\u2026" + letters.slice(-tail).join("");
 }
 
+const shortened = (name, length) => shortNames([name], length)[0];
+
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
-// At most `digits` significant digits; nothing for what was not measured.
+// So many digits that a share just below 1 does not look like 1.
+const digitsOf = (share, digits) => (share > 0.9 && share < 1 ? Math.max(digits, Math.ceil(-Math.log10(1 - share))) : digits);
+
+// At most `digits` significant digits, more just below 1; nothing for what was not measured.
 function figure(value, digits = 3) {
   if (!isNumber(value)) return "";
   if (value === 0) return "0";
   const size = Math.abs(value);
+  digits = digitsOf(size, digits);
   if (size >= 1e6 || size < 1e-4) return value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e");
   return size >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(digits)));
 }
 
-const percent = (share) => (isNumber(share) ? figure(100 * share) + " %" : "");
+const percent = (share) => (isNumber(share) ? figure(100 * share, digitsOf(share, 3)) + "\u00a0%" : "");
 
 // 10^3 and its powers, as everywhere in tt.
 function bytes(value) {
@@ -66,7 +80,7 @@ function bytes(value) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   for (; value >= 1000 && unit + 1 < units.length; value /= 1000) unit += 1;
-  return Number(value.toPrecision(3)) + " " + units[unit];
+  return Number(value.toPrecision(3)) + "\u00a0" + units[unit];
 }
 
 const shape = (sizes) => sizes.join("\u00d7");

@@ -49,8 +49,10 @@ function heatColor(share) {
 
 // rows, columns: names; cells: {x, y, value, text} with indices of both; top: the value of the strongest colour.
 function heatConfig({ rows, columns, cells, top }) {
-  const ticks = (names, length) => ({ stepSize: 1, autoSkip: true, autoSkipPadding: 6,
-                                      callback: (value) => (names[value] === undefined ? "" : shortened(names[value], length)) });
+  const ticks = (names, length) => {
+    const short = shortNames(names, length);
+    return { autoSkip: true, autoSkipPadding: 6, callback: (value) => short[value] };
+  };
   const scale = (names, length, extra) => axis("", { type: "linear", offset: false, min: -0.5, max: names.length - 0.5,
     grid: { display: false }, afterBuildTicks: (self) => { self.ticks = names.map((_, value) => ({ value })); }, ...extra,
     ticks: { ...ticks(names, length), ...extra.ticks } });
@@ -59,8 +61,8 @@ function heatConfig({ rows, columns, cells, top }) {
     type: "heat", data: { datasets: [{ data }] },
     options: {
       interaction: { mode: "nearest", intersect: true },
-      scales: { x: scale(columns, narrow() ? 10 : 22, { ticks: { maxRotation: 60, minRotation: columns.length > 4 ? 60 : 0 } }),
-                y: scale(rows, narrow() ? 16 : 42, { reverse: true, ticks: {} }) },
+      scales: { x: scale(columns, narrow() ? 12 : 24, { ticks: { maxRotation: 60, minRotation: columns.length > 4 ? 60 : 0 } }),
+                y: scale(rows, narrow() ? 17 : 42, { reverse: true, ticks: {} }) },
       plugins: { legend: { display: false }, tooltip: tooltip(() => "", (item) => item.raw.text) },
     },
   };

@@ -12,7 +12,12 @@ function largest(rows) {
   return [...sorted.slice(0, MAX_BARS - 1), [rest.length + " other weights", sum(1), sum(2)]];
 }
 
-const nameTicks = (names) => ({ autoSkip: false, callback: (value) => shortened(names[value], narrow() ? 15 : 42) });
+// `rest`: the last one is no name.
+function nameTicks(names, rest = false) {
+  const short = shortNames(rest ? names.slice(0, -1) : names, narrow() ? 17 : 42);
+  if (rest) short.push(names[names.length - 1]);
+  return { autoSkip: false, callback: (value) => short[value] };
+}
 
 // rows(): [name, before, after]; words(rows): what it says; after: what the second bar is called.
 function bytesChart(part, { title, rows, words, before, after, controls }) {
@@ -34,7 +39,7 @@ function bytesChart(part, { title, rows, words, before, after, controls }) {
           indexAxis: "y", interaction: { mode: "nearest", axis: "y", intersect: false },
           scales: {
             x: axis("bytes", { beginAtZero: true, ticks: { callback: bytes, maxTicksLimit: narrow() ? 5 : 9 } }),
-            y: axis("", { grid: { display: false }, ticks: nameTicks(names) }),
+            y: axis("", { grid: { display: false }, ticks: nameTicks(names, rows().length > MAX_BARS) }),
           },
           plugins: {
             legend: legend({ pointStyle: "rect" }),
@@ -61,7 +66,7 @@ function depthChart(part, { title, rows, value, words, controls, logarithmic = t
       return {
         type: "line",
         data: { datasets: [{ label: value(), data: points, borderColor: seriesColor(0), backgroundColor: seriesColor(0),
-                             borderWidth: 1.5, pointRadius: all.length > 120 ? 1.5 : 3, pointHoverRadius: 5, spanGaps: true }] },
+                             borderWidth: 1.5, pointRadius: all.length > 120 ? 1.5 : 3, pointHoverRadius: 5, spanGaps: true, clip: 6 }] },
         options: {
           interaction: { mode: "nearest", axis: "x", intersect: false },
           scales: {

@@ -12,11 +12,12 @@ function spectrumPoints(weight, relative) {
 }
 
 function spectraChoices(weights, selected, change) {
+  const short = shortNames(weights.map((weight) => weight.name), 36);
   const boxes = weights.map((weight, index) => {
     const box = make("input", { type: "checkbox" });
     box.checked = selected.includes(index);
     box.addEventListener("change", () => change(index, box));
-    return make("label", {}, box, make("span", { title: visible(weight.name), dir: "auto" }, weight.name));
+    return make("label", {}, box, make("span", { title: visible(weight.name), dir: "auto" }, short[index]));
   });
   return make("fieldset", {}, make("legend", {}, "Weights (up to " + MAX_SPECTRA + ")"), make("div", { class: "choices" }, boxes));
 }
@@ -28,8 +29,9 @@ function spectraWords(shown) {
 }
 
 function spectraConfig(shown, relative, logarithmic) {
+  const names = shortNames(shown.map((weight) => weight.name), narrow() ? 24 : 44);
   const datasets = shown.map((weight, index) => ({
-    label: shortened(weight.name, narrow() ? 24 : 44), data: spectrumPoints(weight, relative), borderColor: seriesColor(index),
+    label: names[index], data: spectrumPoints(weight, relative), borderColor: seriesColor(index),
     backgroundColor: seriesColor(index), borderWidth: 1.75, pointRadius: 0, pointHoverRadius: 4, pointStyle: "line",
   }));
   return {

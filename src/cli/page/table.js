@@ -4,9 +4,11 @@
 
 function cell(value, [, kind, text], first) {
   const shown = text ? text(value) : kind === "number" ? figure(value) : value === null || value === undefined ? "" : value;
-  const element = make(first ? "th" : "td", { class: kind, scope: first ? "row" : null }, shown);
-  if (kind === "name") element.dir = "auto";
-  return element;
+  const attributes = { class: kind, scope: first ? "row" : null };
+  if (kind !== "name") return make(first ? "th" : "td", attributes, shown);
+  // Long names may end a line after a dot, a slash or an underscore.
+  const parts = String(shown).split(/(?<=[._/])/).flatMap((part) => [part, make("wbr")]);
+  return make(first ? "th" : "td", { ...attributes, dir: "auto" }, parts.slice(0, -1));
 }
 
 function bodyRow(row, columns) {
@@ -44,7 +46,8 @@ function sortableTable(part, title, columns, rows) {
     const wanted = input.value.toLowerCase();
     const found = order.filter((row) => String(row[0]).toLowerCase().includes(wanted));
     body.replaceChildren(...found.map((row) => bodyRow(row, columns)));
-    status.textContent = found.length === rows.length ? rows.length + " rows" : found.length + " of " + rows.length + " rows";
+    const all = rows.length + (rows.length === 1 ? " row" : " rows");
+    status.textContent = found.length === rows.length ? all : found.length + " of " + all;
   };
   const heads = columns.map(([name, kind], index) => {
     const button = make("button", { type: "button" }, name);

@@ -47,8 +47,9 @@ function verifyHead() {
 
 function gatesPart() {
   const part = section("gates", "Gates");
-  const verdict = report.passed ? "Passed: every gate that was set is kept." : "Failed.";
-  part.append(make("p", { class: report.passed ? "good" : "bad" }, report.gates.length || !report.passed ? verdict : "No gate was set."));
+  const failed = report.gates.filter((gate) => !gate.passed).length;
+  const verdict = report.passed ? "Passed: every gate is kept." : "Failed: " + failed + " of " + report.gates.length + " gates.";
+  part.append(make("p", { class: report.passed ? "good" : "bad" }, report.gates.length ? verdict : "No gate was set."));
   if (!report.finite) part.append(make("p", { class: "bad" }, "The candidate's outputs hold NaN or infinity."));
   if (report.gates.length === 0) return;
   const head = [["gate", "name"], ["limit", "number"], ["value", "number"], ["", "text"], ["why", "text"]];

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/html_report.h"
+#include "cli/plot.h"
 #include "cli/same_file.h"
 
 namespace tt::cli {
@@ -36,15 +37,27 @@ void publish(std::optional<base::OutputFile>& out, const std::string& bytes) {
 }  // namespace
 
 std::vector<OptionSpec> report_options() {
-  return {{.name = "report", .value = "FILE", .help = "also write an HTML page with charts and tables"}};
+  return {{.name = "report", .value = "FILE", .help = "also write an HTML page with charts and tables"},
+          {.name = "plot", .value = "FILE", .help = "also draw the main chart, as .svg or .png"}};
 }
 
 ReportFiles::ReportFiles(std::string_view command, const Arguments& arguments,
                          const std::vector<std::string>& used)
-    : command_(command), page_(create(command, "report", arguments, used)) {}
+    : command_(command) {
+  const std::string* plot = arguments.value("plot");
+  if (plot && *plot != "-" && !plot_format(*plot))
+    throw base::Error(base::ErrorKind::usage,
+                      "option --plot is " + base::quoted(*plot) + ", but must end in .svg or .png",
+                      "give another name; " + help_hint(command));
+  page_ = create(command, "report", arguments, used);
+  std::vector<std::string> with_page = used;
+  with_page.push_back(arguments.text("report"));
+  plot_ = create(command, "plot", arguments, with_page);
+}
 
 void ReportFiles::write(const base::Json& report) {
   if (page_) publish(page_, report_page(command_, report));
+  if (plot_) publish(plot_, draw(plot_of(command_, report), *plot_format(plot_->path())));
 }
 
 }  // namespace tt::cli

@@ -1,4 +1,4 @@
-// --report: the file that a command writes beside its result.
+// --report and --plot: files that a command writes beside its result.
 #pragma once
 
 #include <optional>
@@ -19,16 +19,17 @@ std::vector<OptionSpec> report_options();
 class ReportFiles {
  public:
   // `used`: paths of the command's inputs and of its other outputs, empty ones among them. Errors: usage (-,
-  // one of these paths), those of OutputFile::create.
+  // one of these paths, the same path twice, an ending that --plot does not know), those of
+  // OutputFile::create.
   ReportFiles(std::string_view command, const Arguments& arguments, const std::vector<std::string>& used);
 
-  bool wanted() const { return page_.has_value(); }
-  // The page of what --json prints. Errors: write_failed.
+  bool wanted() const { return page_ || plot_; }
+  // The page and the plot of what --json prints. Errors: write_failed.
   void write(const base::Json& report);
 
  private:
   std::string command_;
-  std::optional<base::OutputFile> page_;
+  std::optional<base::OutputFile> page_, plot_;
 };
 
 }  // namespace tt::cli

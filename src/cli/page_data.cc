@@ -98,7 +98,9 @@ class Reducer {
 
   std::vector<const Json*> first(const JsonArray& values, std::string_view key) const {
     std::vector<const Json*> kept;
-    const std::size_t most = key == "affected_topics" ? detail_.topics : detail_.entries;
+    const std::size_t most = key == "affected_topics"   ? detail_.topics
+                             : key == "singular_values" ? detail_.spectrum
+                                                        : detail_.entries;
     for (std::size_t i = 0; i < std::min(values.size(), most); ++i) kept.push_back(&values[i]);
     return kept;
   }

@@ -103,5 +103,5 @@ function tiles(part, list) {
 
 function notes(part, title, texts) {
   if (texts.length === 0) return;
-  part.append(make("h3", {}, title), make("ul", { class: "notes" }, texts.map((text) => make("li", {}, text))));
+  part.append(make("h3", {}, title), make("ul", { class: "notes" }, texts.map((text) => make("li", {}, text.replace(/(\d) %/g, "$1\u00a0%")))));
 }

@@ -1,6 +1,8 @@
 """tt --report: pages of real runs in a real browser, and what the option refuses."""
 import json
 import re
+import struct
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import onnx
@@ -10,6 +12,8 @@ import safetensors.numpy
 import chromium
 import models
 from test_analyze import random_weight, save
+from test_readme import CONSOLE, steps_of
+from test_readme import run as run_lines
 
 DATA = models.ROOT / "tests" / "data"
 DIGITS, TEXTS = DATA / "mnist_winml.onnx", DATA / "ppocr_cls.onnx"
@@ -363,6 +367,53 @@ def test_after_an_error_the_page_is_as_before(tt, small, command):
     assert tt(*COMMANDS[command], "--report", "new.html").status in (65, 66)
     assert (small / "r.html").read_text() == "before"
     assert sorted(path.name for path in small.iterdir()) == ["m.onnx", "r.html", "x.npz"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_plots(tt, small, command):
+    for ending in "svg", "png":
+        for threads in "1", "2":
+            run(tt, *COMMANDS[command], "--plot", f"{threads}.{ending}", "--threads", threads)
+        assert (small / f"1.{ending}").read_bytes() == (small / f"2.{ending}").read_bytes()
+    drawing = ElementTree.parse(small / "1.svg").getroot()
+    assert drawing.tag.endswith("}svg") and len(list(drawing.iter())) > 50
+    width, height = struct.unpack(">II", (small / "1.png").read_bytes()[16:24])
+    assert width == 1720 == 2 * float(drawing.get("viewBox").split()[2]) and height == 2 * float(drawing.get("viewBox").split()[3])
+
+
+def test_a_plot_of_hostile_names(tt, tmp_path):
+    hostile_model(tmp_path / "m.onnx")
+    run(tt, "analyze", "m.onnx", "--no-generate", "--plot", "p.svg")
+    text = (tmp_path / "p.svg").read_text()
+    assert "script" not in text and "onerror" not in text
+    ElementTree.fromstring(text)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_plots_refuse(small, expect_error, command):
+    for path in "p.pdf", "p", "p.SVG", "p.svg.txt":
+        expect_error(64, "usage", ["--plot", path, ".svg or .png"], *COMMANDS[command], "--plot", path)
+    expect_error(64, "usage", ["--plot", "needs a file"], *COMMANDS[command], "--plot", "-")
+    (small / "link.svg").symlink_to("m.onnx")
+    expect_error(64, "usage", ["link.svg", "input"], *COMMANDS[command], "--plot", "link.svg")
+    expect_error(64, "usage", ["both.svg"], *COMMANDS[command], "--report", "both.svg", "--plot", "both.svg")
+    expect_error(73, "cannot_create", ["no/p.svg"], *COMMANDS[command], "--report", "r.html", "--plot", "no/p.svg")
+    assert sorted(path.name for path in small.iterdir()) == ["link.svg", "m.onnx", "x.npz"]
+
+
+def test_the_page_about_it(tt_path, tmp_path, environment):
+    text = (models.ROOT / "docs" / "report.md").read_text()
+    steps = [step for block in CONSOLE.findall(text) for step in steps_of(block)]
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "tt").symlink_to(tt_path)
+    (tmp_path / "tests").symlink_to(models.ROOT / "tests")
+    outputs = run_lines([command for command, _ in steps], tmp_path, environment)
+    if any("built without ONNX Runtime" in line for output in outputs for line in output):
+        pytest.skip("tt is built without ONNX Runtime")
+    for (command, shown), output in zip(steps, outputs):
+        assert output == shown, command
+    for picture in re.findall(r"\]\((images/[^)]+)\)", text):
+        assert (models.ROOT / "docs" / picture).stat().st_size < 200_000
 
 
 def test_a_dry_run_has_a_page(tt, small):

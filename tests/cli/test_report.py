@@ -19,7 +19,8 @@ DATA = models.ROOT / "tests" / "data"
 DIGITS, TEXTS = DATA / "mnist_winml.onnx", DATA / "ppocr_cls.onnx"
 DIGITS_TEST = ["--data", DATA / "mnist" / "test.npz", "--labels", DATA / "mnist" / "labels.npy", "--input", "Input3:scale=1,shape=N,1,28,28"]
 BLOCK = re.compile(r'(<script type="application/json" id="data">)(.*?)(</script>)', re.S)
-HOSTILE = ["</script><img src=x onerror=alert(1)>", "<!--<script>", "'\"&amp;<b>bold", "a\u202egnp.exe", "\u2028line\u2029", "{{data}}",
+HOSTILE = ["</script><img src=x onerror=alert(1)>", "</script /x", "<!-- <script ",
+           "'\"&amp;<b>bold", "a\u202egnp.exe", "\u2028line\u2029", "{{data}}",
            "nul\\u0000\x01\n", "javascript:alert(1)", "__proto__"]
 
 

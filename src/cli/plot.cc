@@ -165,7 +165,11 @@ std::string draw(const Plot& plot, PlotFormat format) {
   canvas.text(plot.title, 20, 24, 15, Anchor::start, kInk, true);
   legend(canvas, legend_of(plot), 20, kTop, true);
   const Area area{left, top, kWidth - kRight, top + inner};
-  if (plot.bars.empty()) {
+  const bool points = std::any_of(plot.series.begin(), plot.series.end(),
+                                  [](const PlotSeries& series) { return !series.points.empty(); });
+  if (plot.bars.empty() && !points) {
+    canvas.text("there is nothing to draw", kWidth / 2, top + inner / 2, kText, Anchor::middle, kMuted);
+  } else if (plot.bars.empty()) {
     draw_series(canvas, plot, area);
   } else {
     draw_bars(canvas, plot, area);

@@ -300,6 +300,31 @@ def test_the_page_holds_the_report(tt, tmp_path):
     assert found == expected
 
 
+def odd_models(folder):
+    """What leaves a chart without figures: NaN, zeros, one value, vectors only, one weight."""
+    broken = random_weight(64, 64)
+    broken[0, 0] = np.nan
+    weights = {"nan": broken, "zeros": np.zeros((64, 64), np.float32), "ones": np.ones((64, 64), np.float32)}
+    for name, weight in weights.items():
+        yield save(folder / f"{name}.onnx", {"w": weight})
+    safetensors.numpy.save_file({"v": np.arange(50, dtype=np.float32)}, folder / "vector.safetensors")
+    yield folder / "vector.safetensors"
+
+
+def test_odd_models(browser, tt, tmp_path):
+    for model in odd_models(tmp_path):
+        run(tt, "analyze", model, "--no-generate", "--report", "a.html", "--plot", "a.svg")
+        pages = ["a.html"]
+        if model.suffix == ".onnx":
+            run(tt, "compress", model, "-o", "x.tt", "--lossless", "--report", "c.html", "--plot", "c.png")
+            pages.append("c.html")
+        for page in pages:
+            browser.open(tmp_path / page)
+            assert browser.problems == [], model
+            words = browser.evaluate("document.querySelector('main').innerText")
+            assert not re.search("undefined|NaN |Infinity|\\[object", words.replace("NaN or", "")), words
+
+
 def test_long_spectra_are_thinned(tt, tmp_path):
     weight = random_weight(700, 700)
     save(tmp_path / "m.onnx", {"w": weight}, inputs=(("x", [1, 700]),))

@@ -26,12 +26,14 @@ function compressLayers() {
   const sum = (index) => rows().reduce((total, row) => total + row[index], 0);
   bytesChart(part, { title: "Bytes per layer", rows, before: "before", after: () => "after", controls: [],
     words: () => "All weights together: " + bytes(sum(1)) + " before and " + bytes(sum(2)) + " after." });
-  const errors = [["output_error", "relative error of the layer's output"], ["relative_error", "relative error of the weight"],
+  const all = [["output_error", "relative error of the layer's output"], ["relative_error", "relative error of the weight"],
                   ["bits_per_weight", "bits a weight"]];
+  const errors = all.filter(([name]) => report.weights.some((weight) => weight[name] > 0));
+  if (errors.length === 0) return;
   let field = errors[0][0];
   const value = () => errors.find(([name]) => name === field)[1];
   depthChart(part, {
-    title: "Error against depth", value,
+    title: errors.length > 1 ? "Error against depth" : "Bits against depth", value,
     controls: [choice("Figure", errors, (chosen) => {
       field = chosen;
       redraw();

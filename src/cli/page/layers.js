@@ -12,6 +12,8 @@ function largest(rows) {
   return [...sorted.slice(0, MAX_BARS - 1), [rest.length + " other weights", sum(1), sum(2)]];
 }
 
+const depthOf = (row, index) => (row.length > 2 ? row[2] : index + 1);
+
 // `rest`: the last one is no name.
 function nameTicks(names, rest = false) {
   const short = shortNames(rest ? names.slice(0, -1) : names, narrow() ? 17 : 42);
@@ -54,14 +56,15 @@ function bytesChart(part, { title, rows, words, before, after, controls }) {
   });
 }
 
-// rows(): [name, value] in the order of the model, null where there is none.
+// rows(): [name, value, depth] in the order of the model, value null where there is none; without depths layers are counted.
 function depthChart(part, { title, rows, value, words, controls, logarithmic = true }) {
   chart(part, {
     title, controls,
     about: () => words(rows()),
     config: () => {
       const all = rows();
-      const points = all.map((row, index) => ({ x: index + 1, y: logarithmic && !(row[1] > 0) ? null : row[1] }));
+      const points = all.map((row, index) => ({ x: depthOf(row, index), y: logarithmic && !(row[1] > 0) ? null : row[1] }));
+      const depths = points.map((point) => point.x);
       const name = (item) => shortened(all[item.dataIndex][0], 60);
       return {
         type: "line",
@@ -70,8 +73,8 @@ function depthChart(part, { title, rows, value, words, controls, logarithmic = t
         options: {
           interaction: { mode: "nearest", axis: "x", intersect: false },
           scales: {
-            x: axis("layer, in the order of the model", { type: "linear", min: 0.5, max: all.length + 0.5,
-              ticks: { precision: 0, callback: (tick) => (Number.isInteger(tick) && tick > 0 ? tick : "") } }),
+            x: axis("layer, in the order of the model", { type: "linear", min: Math.min(...depths) - 0.5, max: Math.max(...depths) + 0.5,
+              ticks: { precision: 0, callback: (tick) => (Number.isInteger(tick) ? tick : "") } }),
             y: (logarithmic ? logAxis : axis)(value()),
           },
           plugins: { legend: { display: false },
@@ -80,12 +83,12 @@ function depthChart(part, { title, rows, value, words, controls, logarithmic = t
       };
     },
     table: () => ({ head: [["layer", "name"], ["depth", "number"], [value(), "number"]],
-                    rows: rows().map((row, index) => [row[0], index + 1, row[1]]) }),
+                    rows: rows().map((row, index) => [row[0], depthOf(row, index), row[1]]) }),
   });
 }
 
 // "worst: a (0.1), b (0.08)" of rows [name, value].
 function worst(rows, count = 3) {
-  const sorted = rows.filter((row) => isNumber(row[1])).sort((a, b) => b[1] - a[1]).slice(0, count);
+  const sorted = rows.filter((row) => row[1] > 0).sort((a, b) => b[1] - a[1]).slice(0, count);
   return sorted.map((row) => shortened(row[0], 60) + " (" + figure(row[1]) + ")").join(", ");
 }

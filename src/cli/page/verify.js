@@ -73,7 +73,7 @@ function outputsPart() {
   const measured = rows.map((row) => [row[0], row[1]]);
   barChart(part, {
     title: "Relative error of the outputs", labels: measured.map((row) => row[0]), values: measured.map((row) => row[1]), unit: "relative error",
-    about: "Largest: " + worst(measured) + ".",
+    about: worst(measured) ? "Largest: " + worst(measured) + "." : "No output differs.",
     table: () => ({ head: [["output", "name"], ["relative error", "number"]], rows: measured }),
   });
   sortableTable(part, "Outputs", [["output", "name"], ["relative error", "number"], ["MSE", "number"], ["MAE", "number"],
@@ -107,10 +107,10 @@ function latencyPart() {
 function verifyLayers() {
   if (!report.layers || report.layers.length === 0) return;
   const layers = report.layers.slice().sort((a, b) => a.depth - b.depth);
-  const rows = () => layers.map((layer) => [layer.name, layer.relative_error]);
+  const rows = () => layers.map((layer) => [layer.name, layer.relative_error, layer.depth]);
   const part = section("layers", "Layer by layer");
   depthChart(part, { title: "Error against depth", value: () => "relative error of the layer's output", rows,
-    words: (list) => "Largest: " + worst(list) + "." });
+    words: (list) => (worst(list) ? "Largest: " + worst(list) + "." : "No layer differs.") });
   sortableTable(part, "Layers", [["layer", "name"], ["depth", "number"], ["relative error", "number"], ["mean cosine", "number"]],
                 layers.map((layer) => [layer.name, layer.depth, layer.relative_error, layer.cosine_mean]));
 }

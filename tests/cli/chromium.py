@@ -1,5 +1,6 @@
 """Debian's Chromium without a window, driven over a pipe by its DevTools protocol (no port, no package of Python)."""
 import base64
+import fcntl
 import json
 import os
 import select
@@ -17,12 +18,19 @@ def find():
     return shutil.which("chromium")
 
 
+def above(descriptor):
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(descriptor)
+    return moved
+
+
 class Browser:
     """One page. What it logs and asks for is kept: `problems` (errors, warnings, exceptions) and `requests` (addresses)."""
 
     def __init__(self, folder):
-        to_read, self.out = os.pipe()
-        self.incoming, to_write = os.pipe()
+        # Chromium reads from 3 and writes to 4: ours lie above, so that neither replaces the other.
+        to_read, self.out = map(above, os.pipe())
+        self.incoming, to_write = map(above, os.pipe())
         script = f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}'
         self.process = subprocess.Popen(
             ["bash", "-c", script, find(), "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",

@@ -62,6 +62,8 @@ complete -c tt -n '__tt_is compress' -l plan-out -r -F -d 'write the chosen enco
 complete -c tt -n '__tt_is compress' -l plan -r -F -d 'use the encodings of a file'
 complete -c tt -n '__tt_is compress' -l effort -x -a 'fast default max' -d 'time for quality'
 complete -c tt -n '__tt_is compress' -l seed -x -d 'recorded seed'
+complete -c tt -n '__tt_is compress' -l report -r -F -d 'page with charts and tables'
+complete -c tt -n '__tt_is compress' -l plot -r -F -d 'main chart as .svg or .png'
 complete -c tt -n '__tt_is compress' -l allow-symlinks -d 'follow links to external data'
 complete -c tt -n '__tt_is compress' -l fail-on-nan -d 'refuse NaN and infinity'
 complete -c tt -n '__tt_is compress' -l no-fold -d 'keep BatchNormalization and constant nodes'
@@ -101,6 +103,8 @@ complete -c tt -n '__tt_is verify' -l per-layer -d 'also compare the outputs of 
 complete -c tt -n '__tt_is verify' -l no-latency -d 'measure no time'
 complete -c tt -n '__tt_is verify' -l isolate -d 'run the models in child processes'
 complete -c tt -n '__tt_is verify' -l seed -x -d 'seed of resampling'
+complete -c tt -n '__tt_is verify' -l report -r -F -d 'page with charts and tables'
+complete -c tt -n '__tt_is verify' -l plot -r -F -d 'main chart as .svg or .png'
 complete -c tt -n '__tt_is verify' -l allow-symlinks -d 'follow links to external data'
 
 # analyze
@@ -125,6 +129,8 @@ complete -c tt -n '__tt_is analyze' -l sweep-out -r -F -d 'a .csv or .json file'
 complete -c tt -n '__tt_is analyze' -l resume -d 'go on after an interruption'
 complete -c tt -n '__tt_is analyze' -l no-latency -d 'measure no time'
 complete -c tt -n '__tt_is analyze' -l seed -x -d 'seed of everything random'
+complete -c tt -n '__tt_is analyze' -l report -r -F -d 'page with charts and tables'
+complete -c tt -n '__tt_is analyze' -l plot -r -F -d 'main chart as .svg or .png'
 complete -c tt -n '__tt_is analyze' -l allow-symlinks -d 'follow links to external data'
 
 # calibrate

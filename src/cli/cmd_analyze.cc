@@ -1,15 +1,13 @@
-#include <cstdio>
 #include <optional>
 
 #include "base/error.h"
-#include "base/output_file.h"
 #include "base/text.h"
 #include "cli/analysis_report.h"
 #include "cli/commands.h"
 #include "cli/input_options.h"
 #include "cli/option_values.h"
+#include "cli/report_options.h"
 #include "cli/report_text.h"
-#include "cli/same_file.h"
 #include "cli/standard_output.h"
 #include "cli/sweep_options.h"
 #include "cli/sweep_report.h"
@@ -25,6 +23,7 @@ using pipeline::AnalyzeOptions;
 constexpr std::string_view kName = "analyze";
 constexpr std::uint64_t kTop = 10;
 constexpr std::size_t kMaxErrors = 16;
+constexpr std::uint64_t kDrawnPairs = 8000;  // a page shows more of them than a table
 
 void check_samples(const Arguments& arguments) {
   if (arguments.has("calib") || arguments.has("data")) return;
@@ -65,43 +64,9 @@ AnalyzeOptions make_options(const Invocation& invocation) {
   return options;
 }
 
-// The points as a file of their own.
-class SweepFile {
- public:
-  // Created before the work, so that a path that cannot be written is found first. Errors: usage (another
-  // ending, an input).
-  SweepFile(const Arguments& arguments, const pipeline::SweepOptions& options)
-      : path_(arguments.text("sweep-out")), checkpoint_(options.checkpoint) {
-    if (path_.empty()) return;
-    if (!path_.ends_with(".csv") && !path_.ends_with(".json"))
-      OptionValue{kName, "sweep-out", path_}.refuse("a file that ends in .csv or .json");
-    const pipeline::QualityLimits& samples = options.compress.limits;
-    for (const std::string* input :
-         {&options.compress.input, &samples.calib, &options.verify.data, &options.verify.labels})
-      for (const std::string* output : {&path_, &checkpoint_})
-        if (!input->empty()) check_output(kName, "sweep-out", *input, *output);
-    out_ = base::OutputFile::create(path_);
-  }
-
-  void write(const pipeline::SweepReport& report) {
-    if (!out_) return;
-    const std::string text = path_.ends_with(".csv") ? sweep_csv(report) : sweep_json(report).dump(2) + "\n";
-    out_->write(0, base::view_of(text));
-    out_->commit();
-    std::remove(checkpoint_.c_str());
-  }
-
- private:
-  std::string path_, checkpoint_;
-  std::optional<base::OutputFile> out_;
-};
-
-std::optional<pipeline::SweepReport> run_sweep(const std::optional<pipeline::SweepOptions>& options,
-                                               std::optional<SweepFile>& file, base::Progress& progress) {
-  if (!options) return {};
-  pipeline::SweepReport report = pipeline::sweep(*options, progress);
-  file->write(report);
-  return report;
+std::vector<std::string> used_paths(const Arguments& arguments, const AnalyzeOptions& options) {
+  return {options.model,          options.samples.calib,    options.labels,
+          arguments.text("data"), arguments.text("labels"), arguments.text("sweep-out")};
 }
 
 void warn(const Invocation& invocation, const std::vector<std::string>& warnings) {
@@ -115,18 +80,22 @@ void run(const Invocation& invocation) {
   const std::string* given = arguments.value("top");
   const std::uint64_t top = given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
   std::optional<pipeline::SweepOptions> sweeping;
-  std::optional<SweepFile> file;
-  if (arguments.has("sweep")) {
+  if (arguments.has("sweep"))
     sweeping = sweep_options(invocation, options);
-    file.emplace(arguments, *sweeping);
-  } else {
+  else
     check_no_sweep(arguments);
-  }
+  SweepFile points(arguments, sweeping);
+  ReportFiles files(kName, arguments, used_paths(arguments, options));
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
   warn(invocation, report.warnings);
-  const std::optional<pipeline::SweepReport> swept = run_sweep(sweeping, file, progress);
-  if (swept) warn(invocation, swept->warnings);
+  std::optional<pipeline::SweepReport> swept;
+  if (sweeping) {
+    swept = pipeline::sweep(*sweeping, progress);
+    warn(invocation, swept->warnings);
+    points.write(*swept);
+  }
+  if (files.wanted()) files.write(analysis_json(report, swept, kDrawnPairs));
   if (invocation.common.json) return print(analysis_json(report, swept, top).dump(2) + "\n");
   print(analysis_text(report, top, invocation.common.verbose) + (swept ? "\n" + sweep_text(*swept) : ""));
 }
@@ -165,9 +134,12 @@ Command analyze_command() {
   };
   const std::vector<OptionSpec> sweep = sweep_specs();
   command.options.insert(command.options.end() - 2, sweep.begin(), sweep.end());
+  const std::vector<OptionSpec> files = report_options();
+  command.options.insert(command.options.end() - 1, files.begin(), files.end());
   command.examples = {"tt analyze model.onnx",
                       "tt analyze model.onnx --calib samples.npz --names classes.txt -v",
                       "tt analyze model.onnx --include role:ffn --errors 0.2,0.05 --json | jq .order",
+                      "tt analyze model.onnx --report model.html",
                       "tt analyze model.tt --top 0",
                       "tt analyze model.onnx --sweep --data test.npz --labels y.npy --sweep-out front.csv"};
   command.run = run;

@@ -5,6 +5,7 @@
 #include "cli/limit_options.h"
 #include "cli/option_values.h"
 #include "cli/report_json.h"
+#include "cli/report_options.h"
 #include "cli/report_text.h"
 #include "cli/same_file.h"
 #include "cli/standard_output.h"
@@ -157,8 +158,13 @@ CompressOptions make_options(const Invocation& invocation) {
 
 void run(const Invocation& invocation) {
   const CompressOptions options = make_options(invocation);
+  ReportFiles files(
+      kName, invocation.arguments,
+      {options.input, options.limits.calib, options.limits.eval, options.limits.labels, options.plan_in,
+       options.dry_run ? "" : options.output, options.rollback, options.plan_out});
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::CompressReport report = pipeline::compress(options, progress);
+  if (files.wanted()) files.write(compress_json(report));
   if (invocation.common.json) return print(compress_json(report).dump(2) + "\n");
   if (!invocation.common.quiet) talk(compress_text(report, invocation.common.verbose));
 }
@@ -228,6 +234,8 @@ Command compress_command() {
   };
   const std::vector<OptionSpec> limits = limit_options();
   command.options.insert(command.options.begin() + 3, limits.begin(), limits.end());
+  const std::vector<OptionSpec> files = report_options();
+  command.options.insert(command.options.end() - 2, files.begin(), files.end());
   command.examples = {"tt compress model.onnx -o model.tt --target-ratio 0.3",
                       "tt compress model.onnx -o model.tt --target-bytes 10MB --preserve role:embedding",
                       "tt compress model.onnx -o model.tt --max-error 0.02 --calib samples.npz",

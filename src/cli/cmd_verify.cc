@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -6,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/input_options.h"
 #include "cli/junit.h"
+#include "cli/report_options.h"
 #include "cli/report_text.h"
 #include "cli/same_file.h"
 #include "cli/standard_output.h"
@@ -45,9 +47,13 @@ void write_junit(std::optional<base::OutputFile>& out, const pipeline::VerifyRep
 void compare(const Invocation& invocation) {
   const VerifyOptions options = verify_options(invocation);
   std::optional<base::OutputFile> junit = create_junit(invocation.arguments, options);
+  ReportFiles files(kName, invocation.arguments,
+                    {options.original, options.candidate, options.data, options.labels, options.baseline,
+                     invocation.arguments.text("junit")});
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::VerifyReport report = pipeline::verify(options, progress);
   write_junit(junit, report);
+  if (files.wanted()) files.write(verify_json(report));
   if (!invocation.common.quiet)
     for (const std::string& warning : report.warnings) talk("tt: warning: " + warning + "\n");
   print(invocation.common.json ? verify_json(report).dump(2) + "\n" : verify_text(report));
@@ -116,6 +122,10 @@ Command verify_command() {
       {.name = "seed", .value = "N", .help = "seed of resampling"},
       {.name = "allow-symlinks", .help = "follow symbolic links to external data files"},
   };
+  const std::vector<OptionSpec> files = report_options();
+  const auto after_junit = std::find_if(command.options.begin(), command.options.end(),
+                                        [](const OptionSpec& spec) { return spec.name == "no-latency"; });
+  command.options.insert(after_junit, files.begin(), files.end());
   command.examples = {
       "tt verify model.onnx model.tt --data test.npz --labels y.npy --max-drop 0.2",
       "tt verify model.onnx model.tt --data test.npz --max-kl 0.01 --confidence 95 --junit gates.xml",

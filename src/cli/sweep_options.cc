@@ -1,8 +1,12 @@
 #include "cli/sweep_options.h"
 
+#include <cstdio>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/option_values.h"
+#include "cli/same_file.h"
+#include "cli/sweep_report.h"
 
 namespace tt::cli {
 namespace {
@@ -91,6 +95,28 @@ pipeline::SweepOptions sweep_options(const Invocation& invocation, const pipelin
     throw Error(ErrorKind::usage, "option --resume needs --sweep-out",
                 "what is done so far lies beside that file, in FILE.part");
   return options;
+}
+
+SweepFile::SweepFile(const Arguments& arguments, const std::optional<pipeline::SweepOptions>& options)
+    : path_(arguments.text("sweep-out")) {
+  if (!options || path_.empty()) return;
+  checkpoint_ = options->checkpoint;
+  if (!path_.ends_with(".csv") && !path_.ends_with(".json"))
+    OptionValue{kName, "sweep-out", path_}.refuse("a file that ends in .csv or .json");
+  const pipeline::QualityLimits& samples = options->compress.limits;
+  for (const std::string* input :
+       {&options->compress.input, &samples.calib, &options->verify.data, &options->verify.labels})
+    for (const std::string* output : {&path_, &checkpoint_})
+      if (!input->empty()) check_output(kName, "sweep-out", *input, *output);
+  out_ = base::OutputFile::create(path_);
+}
+
+void SweepFile::write(const pipeline::SweepReport& report) {
+  if (!out_) return;
+  const std::string text = path_.ends_with(".csv") ? sweep_csv(report) : sweep_json(report).dump(2) + "\n";
+  out_->write(0, base::view_of(text));
+  out_->commit();
+  std::remove(checkpoint_.c_str());
 }
 
 }  // namespace tt::cli

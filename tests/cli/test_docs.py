@@ -102,7 +102,7 @@ def test_bash_completes(root, options):
     assert complete(root, ["tt", "compress", "--preset", ""]) == ["low", "balanced", "high", "newport"]
     assert complete(root, ["tt", "help", "d"]) == ["decompress"]
     assert complete(root, ["tt", "config", ""]) == ["show", "check"]
-    assert complete(root, ["tt", "config", "check", "c"]) == ["ci.toml"]
+    assert complete(root, ["tt", "config", "check", "w"]) == ["workstation.toml"]
     assert complete(root, ["tt", "compress", "-o", "w"]) == ["workstation.toml"]
     assert complete(root, ["tt", "decompress", "--ex"]) == ["--external-data"]
 

@@ -45,7 +45,7 @@ function orderPart() {
       options: {
         interaction: { mode: "nearest", intersect: false },
         scales: { x: axis("share of the bytes, %", { type: "linear", min: 0, max: 100 }),
-                  y: axis("share of the damage, %", { min: 0, suggestedMax: 100 }) },
+                  y: axis("share of the damage, %", { min: 0, max: 100 }) },
         plugins: { legend: { display: false }, tooltip: tooltip((item) => item.raw.rank + "  " + shortened(item.raw.name, 60),
           (item) => "so far " + figure(item.raw.x) + " % of the bytes, " + figure(item.raw.y) + " % of the damage") },
       },

@@ -3,6 +3,7 @@ import collections
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -24,6 +25,16 @@ def tt(tt_path, tmp_path, environment):
                               cwd=cwd or tmp_path, env=dict(environment, **(env or {})))
         return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
     return run
+
+
+@pytest.fixture(scope="session")
+def digits_folder(tmp_path_factory, root):
+    """What tests/digits.py writes: a classifier, the images it was trained on, and a test set. Read only."""
+    path = tmp_path_factory.mktemp("digits")
+    done = subprocess.run([sys.executable, "-B", root / "tests" / "digits.py", path], capture_output=True, text=True,
+                          env=dict(os.environ, OPENBLAS_NUM_THREADS="1"), check=True)
+    assert float(done.stdout.rsplit(maxsplit=1)[-1]) > 0.975
+    return path
 
 
 def check_error(result, status, *words):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import yaml
 
-import digits
 from models import ROOT
 
 CI = ROOT / "configs" / "ci"
@@ -39,13 +38,12 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture
-def workspace(tmp_path, tt_path, source, environment):
+def workspace(tmp_path, tt_path, source, environment, digits_folder):
     """(folder, variables): a user's repository, and .tt as a job before it left it."""
-    (tmp_path / "models").mkdir()
-    digits.write(tmp_path / "models")
-    (tmp_path / "data").mkdir()
-    for name in ("calibration.npz", "test.npz", "labels.npy"):
-        (tmp_path / "models" / name).rename(tmp_path / "data" / name)
+    for folder, names in (("models", ["digits.onnx"]), ("data", ["calibration.npz", "test.npz", "labels.npy"])):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            shutil.copy(digits_folder / name, tmp_path / folder)
     (tmp_path / ".tt" / "bin").mkdir(parents=True)
     (tmp_path / ".tt" / "bin" / "tt").symlink_to(tt_path)
     return tmp_path, dict(environment, PATH=os.environ["PATH"], TT_REPOSITORY=source.as_uri(), **SETTINGS)
@@ -170,13 +168,12 @@ def test_install_needs_a_folder(arguments):
 
 
 @pytest.mark.long
-def test_install_builds_what_is_not_there(tmp_path):
+def test_install_builds_what_is_not_there(tmp_path, digits_folder):
     done = subprocess.run([ROOT / "scripts" / "install", tmp_path / "prefix"], capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stderr
     tt = tmp_path / "prefix" / "bin" / "tt"
     np.save(tmp_path / "x.npy", np.zeros((4, 64), np.float32))
-    digits.write(tmp_path)
-    subprocess.run([tt, "verify", tmp_path / "digits.onnx", tmp_path / "digits.onnx", "--data", tmp_path / "x.npy"], check=True,
+    subprocess.run([tt, "verify", digits_folder / "digits.onnx", digits_folder / "digits.onnx", "--data", tmp_path / "x.npy"], check=True,
                    env={"PATH": "/nowhere"})
     again = subprocess.run([ROOT / "scripts" / "install", tmp_path / "prefix"], capture_output=True, text=True, timeout=60)
     assert again.returncode == 0 and "building" not in again.stderr

@@ -1,22 +1,9 @@
 """A small classifier, trained here on scikit-learn's digits, keeps its accuracy at 1/20 and 1/40 of its bytes."""
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 import digits
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, root):
-    """What tests/digits.py writes, as its usage says."""
-    path = tmp_path_factory.mktemp("digits")
-    done = subprocess.run([sys.executable, "-B", root / "tests" / "digits.py", path], capture_output=True, text=True,
-                          env=dict(os.environ, OPENBLAS_NUM_THREADS="1"), check=True)
-    assert float(done.stdout.rsplit(maxsplit=1)[-1]) > 0.975
-    return path
 
 
 def test_the_test_images_are_no_training_images():
@@ -26,14 +13,14 @@ def test_the_test_images_are_no_training_images():
 
 
 @pytest.mark.parametrize("times, points", [(20, 0), (40, 1)])
-def test_accuracy_is_kept(tt, tmp_path, folder, times, points):
-    model = folder / "digits.onnx"
-    done = tt("compress", model, "-o", "small.tt", "--calib", folder / "calibration.npz", "--target-ratio", 1 / times)
+def test_accuracy_is_kept(tt, tmp_path, digits_folder, times, points):
+    model = digits_folder / "digits.onnx"
+    done = tt("compress", model, "-o", "small.tt", "--calib", digits_folder / "calibration.npz", "--target-ratio", 1 / times)
     if "built without ONNX Runtime" in done.stderr:
         pytest.skip("tt is built without ONNX Runtime")
     assert done.status == 0, done
     assert (tmp_path / "small.tt").stat().st_size * times <= model.stat().st_size
-    done = tt("verify", model, "small.tt", "--data", folder / "test.npz", "--labels", folder / "labels.npy", "--max-drop", points, "--json")
+    done = tt("verify", model, "small.tt", "--data", digits_folder / "test.npz", "--labels", digits_folder / "labels.npy", "--max-drop", points, "--json")
     report = json.loads(done.stdout)
     assert done.status == 0 and report["passed"], report["accuracy"]
     assert report["accuracy"]["original"] > 0.975 and report["accuracy"]["labels"] == digits.TEST_IMAGES

@@ -5,15 +5,12 @@ import numpy as np
 import onnx
 import pytest
 
-import digits
 from models import SHARED, session
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("digits")
-    digits.write(path)
-    return path
+@pytest.fixture
+def folder(digits_folder):
+    return digits_folder
 
 
 @pytest.fixture

@@ -8,15 +8,12 @@ import time
 
 import pytest
 
-import digits
-
 GRID = ["--methods", "auto,svd,tt-rank", "--ratios", "0.1,0.05", "--ranks", "8,16"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, tt_path):
-    path = tmp_path_factory.mktemp("digits")
-    digits.write(path)
+def folder(digits_folder, tt_path):
+    path = digits_folder
     probe = subprocess.run([tt_path, "verify", path / "digits.onnx", path / "digits.onnx", "--data", path / "test.npz"],
                            capture_output=True, text=True)
     if "built without ONNX Runtime" in probe.stderr:

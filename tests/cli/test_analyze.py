@@ -1,6 +1,8 @@
 """tt analyze: its figures against NumPy, its order against models that were really compressed, and what it refuses."""
 import importlib
 import json
+import os
+import pathlib
 import re
 import sys
 
@@ -307,6 +309,17 @@ def test_the_safest_half_of_larger_models_does_less_damage(tt, tmp_path, name, o
         done = tt("--json", "verify", model, "half.tt", "--data", "feed.npz", "--no-latency")
         errors.append(np.mean([output["relative_error"] ** 2 for output in json.loads(done.stdout)["outputs"]]))
     assert 0 < errors[0] < errors[1], errors
+
+
+@pytest.mark.long
+def test_a_transformer_of_90_mb_is_analysed_in_a_minute(tt, tmp_path):
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    model = cache / "tt" / "compare" / "minilm.onnx"
+    if not model.exists():
+        pytest.skip(f"{model} is not here: scripts/compare-peers makes it")
+    found = report(tt, model, PLAIN, "--report", "page.html", timeout=300)
+    assert found["seconds"] < 60, "on two cores that do nothing else"
+    assert len(found["weights"]) > 90 and (tmp_path / "page.html").stat().st_size < 3e6
 
 
 # --- what is refused ---

@@ -51,7 +51,7 @@ void run_without_command(const std::vector<std::string>& arguments) {
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       compress_command(),  decompress_command(), inspect_command(), verify_command(), analyze_command(),
-      calibrate_command(), config_command(),     help_command(),    version_command()};
+      calibrate_command(), edit_command(),       config_command(),  help_command(),   version_command()};
   return kCommands;
 }
 

@@ -54,12 +54,32 @@ void project_factor(EncodedWeight& weight, const WeightEdit& edit) {
   tensor::from_float(*core.layout.dtype, values, core.bytes);
 }
 
+// What an error of the new codes is measured in: C of the samples to keep and the directions themselves,
+// which count as much as all samples together. Without them codes would bring back what the samples do not
+// show. Nothing (C = I) where directions and inputs do not lie along the same axis.
+std::optional<tensor::Metric> rounding_metric(const WeightEdit& edit) {
+  if (!edit.metric || edit.metric->kind != tensor::Metric::Kind::full || edit.metric->axis != edit.axis)
+    return std::nullopt;
+  tensor::Metric metric = *edit.metric;
+  const std::uint64_t n = metric.size, count = edit.projection.count;
+  double trace = 0;
+  for (std::uint64_t i = 0; i < n; ++i) trace += metric.values[i * n + i];
+  for (std::uint64_t k = 0; k < count; ++k) {
+    const double* const q = edit.projection.directions.data() + k * n;
+    for (std::uint64_t i = 0; i < n; ++i)
+      for (std::uint64_t j = 0; j < n; ++j)
+        metric.values[i * n + j] += trace / static_cast<double>(count) * q[i] * q[j];
+  }
+  return metric;
+}
+
 void encode_again(EncodedWeight& weight, const tensor::WeightData& target, const WeightEdit& edit) {
   const codec::Encoding& encoding = weight.entry.encoding;
   const codec::Codec& codec = codec::codec_for(encoding.format);
   codec::EncodeOptions options;
-  // Rounding of the inputs' side is where a metric helps.
-  if (codec::knows_metric(encoding)) options.metric = edit.metric.get();
+  const std::optional<tensor::Metric> metric =
+      codec::knows_metric(encoding) ? rounding_metric(edit) : std::nullopt;
+  if (metric) options.metric = &*metric;
   options.warn = [&weight](const std::string& warning) { weight.warnings.push_back(warning); };
   weight.cores = codec.encode(target, encoding, options);
   weight.entry.encoding = codec.settled(encoding, codec::MemoryCores(weight.cores));

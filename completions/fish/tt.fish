@@ -10,10 +10,11 @@ complete -c tt -n __fish_use_subcommand -f -a inspect -d 'show what is in a file
 complete -c tt -n __fish_use_subcommand -f -a verify -d 'measure a compressed model, or check one file'
 complete -c tt -n __fish_use_subcommand -f -a analyze -d 'show which layers are safe to compress first'
 complete -c tt -n __fish_use_subcommand -f -a calibrate -d 'learn from samples what matters'
+complete -c tt -n __fish_use_subcommand -f -a edit -d 'take a direction out of weights of a .tt file'
 complete -c tt -n __fish_use_subcommand -f -a config -d 'show or check the configuration'
 complete -c tt -n __fish_use_subcommand -f -a help -d 'show help'
 complete -c tt -n __fish_use_subcommand -f -a version -d 'show the version'
-complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect verify analyze calibrate config version'
+complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect verify analyze calibrate edit config version'
 complete -c tt -n '__tt_is config' -a 'show check'
 
 # common
@@ -101,6 +102,25 @@ complete -c tt -n '__tt_is verify' -l no-latency -d 'measure no time'
 complete -c tt -n '__tt_is verify' -l isolate -d 'run the models in child processes'
 complete -c tt -n '__tt_is verify' -l seed -x -d 'seed of resampling'
 complete -c tt -n '__tt_is verify' -l allow-symlinks -d 'follow links to external data'
+
+# edit
+complete -c tt -n '__tt_is edit' -s o -l output -r -F -d 'the .tt file to write'
+complete -c tt -n '__tt_is edit' -l project-out -r -F -d 'the direction: a .npy file, or pattern:N'
+complete -c tt -n '__tt_is edit' -l positive -r -F -d 'samples that show what is to be taken out'
+complete -c tt -n '__tt_is edit' -l negative -r -F -d 'samples without it'
+complete -c tt -n '__tt_is edit' -l layer -x -d 'where the samples are compared'
+complete -c tt -n '__tt_is edit' -l weights -x -d 'weights to edit'
+complete -c tt -n '__tt_is edit' -l side -x -a 'input output' -d 'side of the direction'
+complete -c tt -n '__tt_is edit' -l strength -x -d 'share of the response'
+complete -c tt -n '__tt_is edit' -l inject -d 'add that share instead'
+complete -c tt -n '__tt_is edit' -l preserve -r -F -d 'samples on which little shall change'
+complete -c tt -n '__tt_is edit' -l max-collateral -x -d 'limit on the change there'
+complete -c tt -n '__tt_is edit' -l undo -d 'bring back what was before the last edit'
+complete -c tt -n '__tt_is edit' -l undo-file -r -F -d 'the undo file'
+complete -c tt -n '__tt_is edit' -l no-undo -d 'write no undo file'
+complete -c tt -n '__tt_is edit' -l input -x -d 'how samples become an input'
+complete -c tt -n '__tt_is edit' -l mask-input -x -d 'positions that count'
+complete -c tt -n '__tt_is edit' -l task -x -a 'auto classification lm regression embedding generic' -d 'what the model is for'
 
 # analyze
 complete -c tt -n '__tt_is analyze' -l calib -r -F -d 'samples or a .ttcal file'

@@ -104,9 +104,12 @@ void run(const Invocation& invocation) {
       invocation.arguments.has("undo") ? pipeline::undo_edit(options.input, options.undo_file, options.output)
                                        : pipeline::edit(options, progress);
   if (invocation.common.json) print(edit_json(report).dump(2) + "\n");
-  if (invocation.common.quiet) return;
-  for (const std::string& warning : report.warnings) talk("tt: warning: " + warning + "\n");
-  if (!invocation.common.json) talk(edit_text(report));
+  if (!invocation.common.quiet) {
+    for (const std::string& warning : report.warnings) talk("tt: warning: " + warning + "\n");
+    if (!invocation.common.json) talk(edit_text(report));
+  }
+  if (!report.failure.empty())
+    throw Error(ErrorKind::gate_failed, report.failure, "use a smaller --strength, or fewer --weights");
 }
 
 }  // namespace

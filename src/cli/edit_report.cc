@@ -71,6 +71,13 @@ Json effect_json(const std::optional<Effect>& effect) {
                          {"outputs", Json(std::move(outputs))}});
 }
 
+Json output_json(const pipeline::EditReport& report) {
+  if (!report.failure.empty()) return Json();
+  return Json(JsonObject{{"path", Json(report.output)},
+                         {"bytes", Json(report.bytes_out)},
+                         {"sha256", Json(report.output_sha256)}});
+}
+
 Json weight_json(const EditedReport& weight) {
   return Json(JsonObject{{"name", Json(weight.name)},
                          {"role", Json(weight.role)},
@@ -89,6 +96,7 @@ Json weight_json(const EditedReport& weight) {
 std::string edit_text(const pipeline::EditReport& report) {
   std::string text = report.weights.empty() ? "" : weight_table(report.weights) + "\n";
   text += effect_text("target", report.target) + effect_text("collateral", report.collateral);
+  if (!report.failure.empty()) return text + "no file was written\n";
   text += fmt::format("{} ({}), {:.2f} s\n",
                       report.output == "-" ? "standard output" : base::printable(report.output),
                       base::format_bytes(report.bytes_out), report.seconds);
@@ -102,10 +110,9 @@ Json edit_json(const pipeline::EditReport& report) {
   for (const std::string& warning : report.warnings) warnings.emplace_back(warning);
   return Json(
       JsonObject{{"action", Json(report.action)},
+                 {"passed", Json(report.failure.empty())},
                  {"input", Json(JsonObject{{"path", Json(report.input)}, {"bytes", Json(report.bytes_in)}})},
-                 {"output", Json(JsonObject{{"path", Json(report.output)},
-                                            {"bytes", Json(report.bytes_out)},
-                                            {"sha256", Json(report.output_sha256)}})},
+                 {"output", output_json(report)},
                  {"undo_file", report.undo_file.empty() ? Json() : Json(report.undo_file)},
                  {"weights", Json(std::move(weights))},
                  {"target", effect_json(report.target)},

@@ -341,16 +341,14 @@ std::string number_text(double value) {
   return text;
 }
 
-void check_gate(const EditOptions& options, const EditReport& report) {
-  if (!options.max_collateral) return;
+// Why nothing is written, or empty.
+std::string failed_gate(const EditOptions& options, const EditReport& report) {
+  if (!options.max_collateral) return {};
   const Effect& found = *report.collateral;
-  if (found.finite && found.relative_error <= *options.max_collateral) return;
-  throw Error(ErrorKind::gate_failed,
-              found.finite
-                  ? "the collateral is " + number_text(found.relative_error) +
-                        " on the samples to keep, above the limit of " + number_text(*options.max_collateral)
-                  : "the outputs on the samples to keep are not finite after the edit",
-              "use a smaller --strength, or fewer --weights");
+  if (!found.finite) return "the outputs on the samples to keep are not finite after the edit";
+  if (found.relative_error <= *options.max_collateral) return {};
+  return "the collateral is " + number_text(found.relative_error) +
+         " on the samples to keep, above the limit of " + number_text(*options.max_collateral);
 }
 
 void publish(const Container& before, const std::string& undo_file, base::OutputFile& out,
@@ -391,8 +389,8 @@ EditReport edit(const EditOptions& options, base::Progress& progress) {
       report.warnings.push_back("weight " + base::quoted(weight.encoded.entry.name) + ": " + warning);
   write_edited(container, edited, history_row(options, report, container), out);
   measure(options, job.model(), out, progress, report);
-  check_gate(options, report);
-  publish(container, options.undo_file, out, report);
+  report.failure = failed_gate(options, report);
+  if (report.failure.empty()) publish(container, options.undo_file, out, report);
   finish(start, report);
   return report;
 }

@@ -46,6 +46,7 @@ struct EditReport {
   std::vector<EditedReport> weights;
   std::optional<Effect> target;      // on the positive samples
   std::optional<Effect> collateral;  // on the samples to keep
+  std::string failure;               // why no file was written (the gate), or empty
   std::vector<std::string> warnings;
   double seconds = 0;
   std::uint64_t peak_rss_bytes = 0;

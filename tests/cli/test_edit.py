@@ -1,0 +1,305 @@
+"""tt edit against NumPy, byte for byte undo, and what it refuses."""
+import json
+import struct
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import models
+from test_analyze import random_weight, save
+
+DIGITS = models.ROOT / "tests" / "data" / "mnist_winml.onnx"
+LOSSLESS, QUANT = ("--lossless",), ("--tensor", ".*=quant,rate=6")
+
+
+@pytest.fixture
+def chain(tmp_path):
+    """24 -> 40 -> 24 -> 10, stored in x out."""
+    return save(tmp_path / "chain.onnx", {"a": random_weight(24, 40), "b": random_weight(40, 24, seed=1), "c": random_weight(24, 10, seed=2)},
+                inputs=(("x", ["N", 24]),))
+
+
+@pytest.fixture
+def packed(tt, chain, tmp_path):
+    """pack(*options) -> the compressed chain."""
+    def pack(*options):
+        done = tt("compress", chain, "-o", "in.tt", *options)
+        assert done.status == 0, done
+        return tmp_path / "in.tt"
+    return pack
+
+
+def weights_of(tt, path, tmp_path):
+    done = tt("decompress", path, "-o", "weights.safetensors", "--layers", ".*", "--dtype", "f32")
+    assert done.status == 0, done
+    return {name: value.astype(np.float64) for name, value in load_file(tmp_path / "weights.safetensors").items()}
+
+
+def edit(tt, path, *options, out="out.tt"):
+    done = tt("--json", "edit", path, "-o", out, *options)
+    if "built without ONNX Runtime" in done.stderr:
+        pytest.skip("tt is built without ONNX Runtime")
+    assert done.status == 0, done
+    return json.loads(done.stdout)
+
+
+def direction(tmp_path, values, name="d.npy"):
+    np.save(tmp_path / name, values)
+    return name
+
+
+def test_the_input_side_is_projected(tt, packed, tmp_path):
+    source = packed(*LOSSLESS)
+    before = weights_of(tt, source, tmp_path)
+    d = random_weight(24, seed=5)
+    report = edit(tt, source, "--project-out", direction(tmp_path, d))
+    assert [weight["name"] for weight in report["weights"]] == ["a", "c"]  # those with 24 inputs
+    after, q = weights_of(tt, "out.tt", tmp_path), d / np.linalg.norm(d)
+    for name in "ac":
+        np.testing.assert_allclose(after[name], before[name] - np.outer(q, q @ before[name]), atol=1e-6)
+    assert np.array_equal(after["b"], before["b"])
+    for weight in report["weights"]:
+        assert weight["response_before"] == pytest.approx(np.linalg.norm(q @ before[weight["name"]]), rel=1e-6)
+        assert weight["response_after"] < 1e-6 * weight["response_before"]
+
+
+def test_the_output_side_and_a_share(tt, packed, tmp_path):
+    source = packed(*LOSSLESS)
+    before = weights_of(tt, source, tmp_path)["a"]
+    vectors = random_weight(3, 40, seed=6)
+    vectors[2] = vectors[0] - vectors[1]
+    report = edit(tt, source, "--project-out", direction(tmp_path, vectors), "--side", "output", "--strength", "0.25")
+    assert [(weight["name"], weight["directions"]) for weight in report["weights"]] == [("a", 2)]
+    q = np.linalg.qr(vectors[:2].T)[0]
+    np.testing.assert_allclose(weights_of(tt, "out.tt", tmp_path)["a"], before - 0.25 * before @ q @ q.T, atol=1e-6)
+
+
+def test_inject_is_the_inverse(tt, packed, tmp_path):
+    source, d = packed(*LOSSLESS), direction(tmp_path, random_weight(40, seed=7))
+    before = weights_of(tt, source, tmp_path)["b"]
+    edit(tt, source, "--project-out", d, "--weights", "^b", "--strength", "0.8")
+    assert edit(tt, "out.tt", "--project-out", d, "--weights", "^b", "--inject", "--strength", "4", out="back.tt")["action"] == "inject"
+    np.testing.assert_allclose(weights_of(tt, "back.tt", tmp_path)["b"], before, atol=1e-5)
+
+
+def test_other_weights_keep_their_cores(tt, packed, tmp_path):
+    source = packed(*QUANT)
+    edit(tt, source, "--project-out", direction(tmp_path, random_weight(40, seed=8)), "--weights", "^b")
+    rows = [json.loads(tt("--json", "inspect", path).stdout)["weights"] for path in (source, "out.tt")]
+    for old, new in zip(*rows):
+        assert old["encoding"] == new["encoding"]
+    old, new = (weights_of(tt, path, tmp_path) for path in (source, "out.tt"))
+    assert np.array_equal(old["a"], new["a"]) and np.array_equal(old["c"], new["c"]) and not np.array_equal(old["b"], new["b"])
+    assert tt("verify", "out.tt").status == 0
+
+
+def test_a_plain_low_rank_changes_in_one_factor(tt, packed, tmp_path):
+    source = packed("--tensor", "^b=lowrank,rank=6,dtype=f32", "--tensor", "^[ac]=raw", "--target-ratio", "1")
+    d = direction(tmp_path, random_weight(24, seed=9))
+    before = weights_of(tt, source, tmp_path)["b"]
+    report = edit(tt, source, "--project-out", d, "--weights", "^b", "--side", "output")
+    assert report["weights"][0]["encoding"]["format"] == "lowrank"
+    after, q = weights_of(tt, "out.tt", tmp_path)["b"], np.load(tmp_path / d)
+    q /= np.linalg.norm(q)
+    np.testing.assert_allclose(after, before - np.outer(before @ q, q), atol=1e-5)
+    # The left factor, 40 x 6 floats, is in both files as it was, and the right one is not.
+    old, new = source.read_bytes(), (tmp_path / "out.tt").read_bytes()
+    shared = [at for at in range(0, len(old) - 64, 4) if old[at:at + 64] in new]
+    u = np.linalg.svd(before, full_matrices=False)[0][:, :6]
+    floats = np.frombuffer(old[:len(old) // 4 * 4], "<f4")
+    left = [at for at in range(len(floats) - 240)
+            if np.isfinite(floats[at:at + 240]).all() and np.allclose(u @ (u.T @ floats[at:at + 240].reshape(40, 6)), floats[at:at + 240].reshape(40, 6), atol=1e-5)
+            and np.abs(floats[at:at + 240]).max() > 0.1]
+    assert left and set(range(4 * left[0], 4 * left[0] + 960 - 64, 4)) <= set(shared)
+
+
+@pytest.mark.parametrize("options", [LOSSLESS, QUANT, ("--tensor", ".*=lowrank,rank=4"), ("--tensor", ".*=tt")])
+def test_undo_restores_the_file_byte_for_byte(tt, packed, tmp_path, options):
+    source, d = packed(*options), direction(tmp_path, random_weight(24, seed=10))
+    bytes_before = source.read_bytes()
+    first = edit(tt, source, "--project-out", d, out="one.tt")
+    assert first["undo_file"] == "one.tt.undo"
+    edit(tt, "one.tt", "--project-out", "pattern:1", "--weights", "^a", out="two.tt")
+    row = json.loads(tt("--json", "inspect", "two.tt").stdout)["container"]["options"]["edits"]
+    assert [(edit["direction"] == "pattern:1", edit["weights"]) for edit in row] == [(False, ["a", "c"]), (True, ["a"])]
+    assert tt("edit", "two.tt", "--undo", "-o", "one.again.tt").status == 0
+    assert (tmp_path / "one.again.tt").read_bytes() == (tmp_path / "one.tt").read_bytes()
+    assert tt("edit", "one.again.tt", "--undo", "--undo-file", "one.tt.undo", "-o", "in.again.tt").status == 0
+    assert (tmp_path / "in.again.tt").read_bytes() == bytes_before
+
+
+def test_a_pattern_is_the_singular_vector(tt, packed, tmp_path):
+    source = packed(*LOSSLESS)
+    before = weights_of(tt, source, tmp_path)["b"]
+    for side in ("input", "output"):
+        edit(tt, source, "--project-out", "pattern:2", "--weights", "^b", "--side", side)
+        u, sigma, vt = np.linalg.svd(before, full_matrices=False)
+        sigma[1] = 0
+        np.testing.assert_allclose(weights_of(tt, "out.tt", tmp_path)["b"], (u * sigma) @ vt, atol=1e-5)
+
+
+def samples(tmp_path, name, shift, count=64, seed=0):
+    """Inputs of the chain; without a shift the first three coordinates go together."""
+    x = random_weight(count, 24, seed=seed)
+    x[:, 1] += 2 * x[:, 0]
+    np.save(tmp_path / name, (x + shift).astype(np.float32))
+    return name
+
+
+def test_means_give_the_direction(tt, packed, tmp_path):
+    source, shift = packed(*LOSSLESS), np.zeros(24)
+    shift[4] = 3
+    before = weights_of(tt, source, tmp_path)["a"]
+    pos, neg = samples(tmp_path, "p.npy", shift), samples(tmp_path, "n.npy", 0)
+    report = edit(tt, source, "--positive", pos, "--negative", neg, "--layer", "^a")
+    after = weights_of(tt, "out.tt", tmp_path)["a"]
+    expected = before.copy()
+    expected[4] = 0
+    np.testing.assert_allclose(after, expected, atol=1e-4)
+    assert report["target"]["samples"] == 64 and report["target"]["relative_error"] > 0.1 and report["collateral"] is None
+    edit(tt, source, "--positive", pos, "--negative", neg, "--layer", "^a", "--side", "output")
+    q = before[4] / np.linalg.norm(before[4])
+    np.testing.assert_allclose(weights_of(tt, "out.tt", tmp_path)["a"], before - np.outer(before @ q, q), atol=1e-4)
+
+
+def test_what_is_to_be_kept_changes_less(tt, packed, tmp_path):
+    source, d = packed(*LOSSLESS), direction(tmp_path, np.eye(24)[0])
+    keep = samples(tmp_path, "keep.npy", 0, count=400, seed=3)
+    before, x = weights_of(tt, source, tmp_path)["a"], np.load(tmp_path / keep).astype(np.float64)
+    def changed():
+        after = weights_of(tt, "out.tt", tmp_path)["a"]
+        assert np.linalg.norm(after[0]) < 1e-5 * np.linalg.norm(before[0])
+        return np.linalg.norm(x @ (after - before)) / np.linalg.norm(x @ before)
+    edit(tt, source, "--project-out", d, "--weights", "^a")
+    plain = changed()
+    report = edit(tt, source, "--project-out", d, "--weights", "^a", "--preserve", keep, "--max-collateral", "0.9")
+    kept = changed()
+    assert kept < 0.6 * plain
+    assert report["weights"][0]["output_change"] == pytest.approx(kept, rel=0.1)  # C is shrunk
+    # Nothing that leaves the direction out does better: least squares with NumPy.
+    best = np.linalg.lstsq(x[:, 1:], x @ before, rcond=None)[0]
+    least = np.linalg.norm(x[:, 1:] @ best - x @ before) / np.linalg.norm(x @ before)
+    assert least <= kept < 1.05 * least
+    assert report["collateral"]["samples"] == 400 and 0 < report["collateral"]["relative_error"] < 0.9
+
+
+def test_the_gate(tt, packed, tmp_path):
+    source, d = packed(*LOSSLESS), direction(tmp_path, np.eye(24)[0])
+    keep = samples(tmp_path, "keep.npy", 0)
+    edit(tt, source, "--project-out", d, "--preserve", keep)
+    (tmp_path / "out.tt").unlink()
+    (tmp_path / "out.tt.undo").unlink()
+    arguments = ["edit", source, "-o", "out.tt", "--project-out", d, "--preserve", keep, "--max-collateral", "0.001"]
+    done = tt(*arguments)
+    assert done.status == 1 and done.stdout == ""
+    assert "tt: error: the collateral is 0." in done.stderr and "above the limit of 0.001" in done.stderr and "no file was written" in done.stderr
+    done = tt("--json", *arguments)
+    report = json.loads(done.stdout)
+    assert done.status == 1 and report["passed"] is False and report["output"] is None and report["collateral"]["relative_error"] > 0.001
+    assert not (tmp_path / "out.tt").exists() and not (tmp_path / "out.tt.undo").exists()
+
+
+def test_threads_change_nothing(tt, packed, tmp_path):
+    source, d = packed(*QUANT), direction(tmp_path, random_weight(24, seed=11))
+    found = set()
+    for threads in (1, 4):
+        edit(tt, source, "--project-out", d, "--threads", threads)
+        found.add((tmp_path / "out.tt").read_bytes())
+    assert len(found) == 1
+
+
+def test_wrong_uses(expect_error, packed, tmp_path):
+    source, d = packed(*LOSSLESS), direction(tmp_path, np.eye(24)[0])
+    base = ["edit", source, "-o", "out.tt"]
+    out = [*base, "--project-out", d]
+    samples(tmp_path, "s.npy", 0)
+    for words, arguments in [
+        (["no output"], ["edit", source, "--project-out", d]),
+        (["nothing to edit"], base),
+        (["one of them is too many"], [*out, "--positive", "s.npy"]),
+        (["needs --positive, --negative and --layer"], [*base, "--positive", "s.npy", "--layer", "a"]),
+        (["the strength is 0"], [*out, "--strength", "0"]),
+        (["the strength is 1.5", "at most 1"], [*out, "--strength", "1.5"]),
+        (["at most 1000"], [*out, "--inject", "--strength", "1001"]),
+        (["strength", "a number"], [*out, "--strength", "much"]),
+        (["side", "input"], [*out, "--side", "left"]),
+        (["needs --preserve"], [*out, "--max-collateral", "0.1"]),
+        (["negative"], [*out, "--preserve", "s.npy", "--max-collateral", "-1"]),
+        (["say which by --weights"], [*base, "--project-out", "pattern:1"]),
+        (["pattern:9", "pattern:1 to pattern:4"], [*base, "--project-out", "pattern:9", "--weights", "a"]),
+        (["pattern 'zzz' matches no weight"], [*out, "--weights", "zzz"]),
+        (["more than one weight"], [*base, "--positive", "s.npy", "--negative", "s.npy", "--layer", "[ab]"]),
+        (["matches no matrix"], [*base, "--positive", "s.npy", "--negative", "s.npy", "--layer", "zzz"]),
+        (["--undo and --project-out exclude"], [*out, "--undo"]),
+        (["--undo-file and --no-undo exclude"], [*out, "--undo-file", "u", "--no-undo"]),
+        (["name of its own"], [*out, "--undo-file", "out.tt"]),
+        (["only IN.tt"], [*base, "--project-out", "-"]),
+        (["in.tt"], ["edit", source, "-o", source, "--project-out", d]),
+    ]:
+        expect_error(64, "usage", words, *arguments)
+        assert not (tmp_path / "out.tt").exists()
+    assert "no name for the undo file" in expect_error(64, "usage", ["--undo-file or --no-undo"], "edit", source, "-o", "-", "--project-out", d)
+
+
+def test_unusable_directions(expect_error, packed, tmp_path):
+    source = packed(*LOSSLESS)
+    base = ["edit", source, "-o", "out.tt", "--project-out"]
+    np.savez(tmp_path / "two.npz", a=np.ones(24), b=np.ones(24))
+    np.save(tmp_path / "cube.npy", np.ones((2, 3, 4)))
+    for words, values in [(["all directions are zero"], np.zeros(24)), (["not finite"], np.full(24, np.nan)),
+                          (["of length 7", "no layer"], np.ones(7)), (["empty"], np.ones((0, 24)))]:
+        expect_error(65, "bad_data", words, *base, direction(tmp_path, values))
+    expect_error(65, "bad_data", ["2 arrays"], *base, "two.npz")
+    expect_error(65, "bad_data", ["2x3x4"], *base, "cube.npy")
+    expect_error(66, "not_found", ["none.npy"], *base, "none.npy")
+    d = direction(tmp_path, np.ones(24))
+    expect_error(65, "bad_data", ["weight 'b' has 40 inputs", "length 24"], *base, d, "--weights", "b")
+    assert not (tmp_path / "out.tt").exists()
+
+
+def test_damaged_undo_files(tt, expect_error, packed, tmp_path):
+    source, d = packed(*QUANT), direction(tmp_path, np.ones(24))
+    edit(tt, source, "--project-out", d)
+    undo = (tmp_path / "out.tt.undo").read_bytes()
+    base = ["edit", "out.tt", "-o", "back.tt", "--undo"]
+    def refused(status, kind, words, data):
+        (tmp_path / "u").write_bytes(data)
+        expect_error(status, kind, words, *base, "--undo-file", "u")
+        assert not (tmp_path / "back.tt").exists()
+    refused(65, "bad_data", ["is not an undo file"], b"short")
+    refused(65, "bad_data", ["is not an undo file"], b"X" + undo[1:])
+    refused(65, "corrupt", ["sha256"], undo[:-40] + b"?" + undo[-39:])
+    refused(65, "corrupt", ["sha256"], undo[:-1])
+    import hashlib
+    def sealed(body):
+        return body + hashlib.sha256(body).digest()
+    length, = struct.unpack_from("<I", undo, 8)
+    text, rest = json.loads(undo[12:12 + length]), undo[12 + length:-32]
+    def made(**changes):
+        data = json.dumps(dict(text, **changes)).encode()
+        return sealed(undo[:8] + struct.pack("<I", len(data)) + data + rest)
+    refused(65, "corrupt", ["longer than the file"], sealed(undo[:8] + struct.pack("<I", 1 << 30) + undo[12:-32]))
+    refused(65, "corrupt", ["outside"], made(pieces=[[0, 1 << 40, 5], *text["pieces"]]))
+    refused(65, "corrupt", ["add up"], made(pieces=text["pieces"][:-1]))
+    refused(65, "corrupt", ["2 numbers"], made(pieces=[[1, 2]]))
+    refused(65, "corrupt", ["not the file before"], made(before_sha256="0" * 64))
+    refused(65, "bad_data", ["does not belong to"], made(after_sha256="0" * 64))
+    refused(65, "bad_data", ["before_bytes"], made(before_bytes="many"))
+    (tmp_path / "out.tt.undo").unlink()
+    expect_error(66, "not_found", ["out.tt.undo"], *base)
+    (tmp_path / "u").write_bytes(made())
+    assert tt(*base, "--undo-file", "u").status == 0
+    assert (tmp_path / "back.tt").read_bytes() == source.read_bytes()
+
+
+def test_a_kernel_and_the_standard_streams(tt, tmp_path):
+    assert tt("compress", DIGITS, "-o", "digits.tt", "--target-ratio", "0.4", "--no-generate").status == 0
+    report = edit(tt, "digits.tt", "--project-out", direction(tmp_path, random_weight(200, seed=12)))
+    assert [weight["name"] for weight in report["weights"]] == ["Parameter87"]
+    assert report["weights"][0]["response_after"] < 0.05 * report["weights"][0]["response_before"]
+    done = tt("edit", "-", "-o", "piped.tt", "--project-out", "d.npy", stdin=(tmp_path / "digits.tt").read_bytes())
+    assert done.status == 0 and "undo with: piped.tt.undo" in done.stderr
+    assert (tmp_path / "piped.tt").read_bytes() == (tmp_path / "out.tt").read_bytes()
+    edit(tt, "digits.tt", "--project-out", "d.npy", "--no-undo", out="alone.tt")
+    assert not (tmp_path / "alone.tt.undo").exists()

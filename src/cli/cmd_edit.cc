@@ -32,11 +32,17 @@ std::optional<double> number(const Arguments& arguments, std::string_view option
 
 // The options that say what to do exclude each other, and some belong to one of them.
 void check_action(const Arguments& arguments) {
+  if (arguments.has("restore") != arguments.has("rollback"))
+    throw_usage("--restore and --rollback belong together");
+  if (arguments.has("restore") && arguments.has("undo"))
+    throw_usage("options --undo and --restore exclude each other");
   for (const std::string_view option :
        {"project-out", "positive", "negative", "layer", "weights", "side", "strength", "inject", "preserve",
         "max-collateral", "input", "mask-input", "task", "no-undo"})
-    if (arguments.has("undo") && arguments.has(option))
-      throw_usage("options --undo and --" + std::string(option) + " exclude each other");
+    for (const std::string_view action : {"undo", "restore"})
+      if (arguments.has(action) && arguments.has(option) && !(action == "restore" && option == "no-undo"))
+        throw_usage("options --" + std::string(action) + " and --" + std::string(option) +
+                    " exclude each other");
   if (arguments.has("undo-file") && arguments.has("no-undo"))
     throw_usage("options --undo-file and --no-undo exclude each other");
 }
@@ -97,12 +103,19 @@ EditOptions make_options(const Invocation& invocation) {
   return options;
 }
 
+pipeline::EditReport done(const Arguments& arguments, const EditOptions& options, base::Progress& progress) {
+  if (arguments.has("undo")) return pipeline::undo_edit(options.input, options.undo_file, options.output);
+  if (const std::string* pattern = arguments.value("restore"))
+    return pipeline::restore_weights({options.input, options.output,
+                                      OptionValue{kName, "restore", *pattern}.pattern(),
+                                      arguments.text("rollback"), options.undo_file});
+  return pipeline::edit(options, progress);
+}
+
 void run(const Invocation& invocation) {
   const EditOptions options = make_options(invocation);
   ProgressBar progress(invocation.common.progress, standard_error_traits());
-  const pipeline::EditReport report =
-      invocation.arguments.has("undo") ? pipeline::undo_edit(options.input, options.undo_file, options.output)
-                                       : pipeline::edit(options, progress);
+  const pipeline::EditReport report = done(invocation.arguments, options, progress);
   if (invocation.common.json) print(edit_json(report).dump(2) + "\n");
   if (!invocation.common.quiet) {
     for (const std::string& warning : report.warnings) talk("tt: warning: " + warning + "\n");
@@ -120,6 +133,7 @@ Command edit_command() {
   command.summary = "take a direction out of chosen weights of a .tt file, or put more of it in";
   command.synopsis = {"edit [OPTIONS] IN.tt -o OUT.tt --project-out DIRECTION",
                       "edit [OPTIONS] IN.tt -o OUT.tt --positive A --negative B --layer PATTERN",
+                      "edit IN.tt -o OUT.tt --restore PATTERN --rollback FILE",
                       "edit IN.tt -o OUT.tt --undo"};
   command.description =
       "Projects the inputs or outputs of chosen weights on what is orthogonal to a direction, encodes these\n"
@@ -153,6 +167,10 @@ Command edit_command() {
       {.name = "max-collateral",
        .value = "E",
        .help = "no file if the outputs' relative error on --preserve is above E"},
+      {.name = "restore",
+       .value = "PATTERN",
+       .help = "bring these weights back from --rollback, bit for bit"},
+      {.name = "rollback", .value = "FILE", .help = "what tt compress --rollback wrote"},
       {.name = "undo", .help = "bring the file back as it was before its last edit"},
       {.name = "undo-file",
        .value = "FILE",

@@ -12,10 +12,9 @@
 #include "base/text.h"
 #include "pipeline/calibrate.h"
 #include "pipeline/edited_weight.h"
-#include "pipeline/file_hash.h"
 #include "pipeline/open_model.h"
+#include "pipeline/rewrite.h"
 #include "pipeline/selection.h"
-#include "pipeline/undo_file.h"
 #include "pipeline/weight_analysis.h"
 #include "tensor/blas.h"
 
@@ -282,42 +281,6 @@ Json history_row(const EditOptions& options, const EditReport& report, const Con
                          {"before_sha256", Json(base::hex(base::sha256_file(container.file())))}});
 }
 
-Json with_row(const Json& options, Json row) {
-  JsonObject all = options.is_object() ? options.as_object("options") : JsonObject{};
-  const auto found =
-      std::find_if(all.begin(), all.end(), [](const auto& item) { return item.first == "edits"; });
-  JsonArray rows = found == all.end() ? JsonArray{} : found->second.as_array("edits");
-  rows.push_back(std::move(row));
-  if (found == all.end())
-    all.emplace_back("edits", Json(std::move(rows)));
-  else
-    found->second = Json(std::move(rows));
-  return Json(std::move(all));
-}
-
-// The container with some weights replaced.
-void write_edited(const Container& container, std::vector<EditedWeight>& edited, Json row,
-                  base::OutputFile& out) {
-  container::Manifest manifest = container.manifest();
-  manifest.tool_version = TT_VERSION;
-  manifest.exact = false;
-  manifest.options = with_row(manifest.options, std::move(row));
-  std::map<std::string, const EncodedWeight*> changed;
-  for (const EditedWeight& weight : edited) changed.emplace(weight.encoded.entry.name, &weight.encoded);
-  std::vector<EncodedWeight> kept(manifest.weights.size());
-  std::vector<const EncodedWeight*> all;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    const auto found = changed.find(manifest.weights[i].name);
-    if (found == changed.end()) kept[i] = stored_weight(container, i);
-    all.push_back(found == changed.end() ? &kept[i] : found->second);
-  }
-  base::Bytes literals;
-  container.check_skeleton();
-  container.read_literals(
-      [&](base::ByteView piece) { literals.insert(literals.end(), piece.begin(), piece.end()); });
-  container::Writer(std::move(manifest), literals).write(all, out);
-}
-
 void measure(const EditOptions& options, const model::Model& before, const base::OutputFile& out,
              base::Progress& progress, EditReport& report) {
   const auto runs = [](const std::string& path) { return !path.empty() && !is_calibration_file(path); };
@@ -351,24 +314,6 @@ std::string failed_gate(const EditOptions& options, const EditReport& report) {
          " on the samples to keep, above the limit of " + number_text(*options.max_collateral);
 }
 
-void publish(const Container& before, const std::string& undo_file, base::OutputFile& out,
-             EditReport& report) {
-  report.output_sha256 = sha256_of(out);
-  report.bytes_out = out.size();
-  if (!undo_file.empty()) {
-    base::OutputFile undo = base::OutputFile::create(undo_file);
-    write_undo(before, out.reopen(), undo);
-    undo.commit();
-  }
-  report.undo_file = undo_file;
-  out.commit();
-}
-
-void finish(Clock::time_point start, EditReport& report) {
-  report.peak_rss_bytes = base::peak_rss_bytes();
-  report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 }  // namespace
 
 EditReport edit(const EditOptions& options, base::Progress& progress) {
@@ -387,29 +332,14 @@ EditReport edit(const EditOptions& options, base::Progress& progress) {
   for (const EditedWeight& weight : edited)
     for (const std::string& warning : weight.encoded.warnings)
       report.warnings.push_back("weight " + base::quoted(weight.encoded.entry.name) + ": " + warning);
-  write_edited(container, edited, history_row(options, report, container), out);
+  std::vector<EncodedWeight> changed;
+  for (EditedWeight& weight : edited) changed.push_back(std::move(weight.encoded));
+  write_changed(container, changed, history_row(options, report, container), out);
   measure(options, job.model(), out, progress, report);
   report.failure = failed_gate(options, report);
-  if (report.failure.empty()) publish(container, options.undo_file, out, report);
-  finish(start, report);
-  return report;
-}
-
-EditReport undo_edit(const std::string& input, const std::string& undo_file, const std::string& output) {
-  const auto start = Clock::now();
-  const base::InputFile after = base::InputFile::open(input);
-  const base::InputFile undo = base::InputFile::open(undo_file);
-  base::OutputFile out = base::OutputFile::create(output);
-  apply_undo(undo, after, out);
-  EditReport report;
-  report.action = "undo";
-  report.input = input;
-  report.output = output;
-  report.bytes_in = after.size();
-  report.bytes_out = out.size();
-  report.output_sha256 = sha256_of(out);
-  out.commit();
-  finish(start, report);
+  if (report.failure.empty()) publish_edit(container, options.undo_file, out, report);
+  report.peak_rss_bytes = base::peak_rss_bytes();
+  report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return report;
 }
 

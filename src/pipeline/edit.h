@@ -40,7 +40,7 @@ struct EditedReport {
 };
 
 struct EditReport {
-  std::string action;  // "project_out", "inject", "undo", "restore"
+  std::string action;  // "project_out", "inject", "restore", "undo"
   std::string input, output, output_sha256, undo_file;
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::vector<EditedReport> weights;
@@ -57,6 +57,14 @@ struct EditReport {
 // bad_data (directions that fit no weight); gate_failed if the collateral is above the limit, or the edited
 // model's outputs are not finite: no file is written; those of model, container, codec and runtime.
 EditReport edit(const EditOptions& options, base::Progress& progress);
+
+struct RestoreOptions {
+  std::string input, output, pattern, rollback, undo_file;  // as above; rollback: of compress --rollback
+};
+// The weights that the pattern matches as `rollback` stores them, bit for bit. Errors: usage (no weight);
+// bad_data (files of different models, a weight that it lacks); unsupported where the graph of `input` is not
+// that of `rollback` (folded: its weights are other ones); those of container.
+EditReport restore_weights(const RestoreOptions& options);
 
 // `input` as it was before its last edit, byte for byte. Errors: as apply_undo (pipeline/undo_file.h).
 EditReport undo_edit(const std::string& input, const std::string& undo_file, const std::string& output);

@@ -303,3 +303,32 @@ def test_a_kernel_and_the_standard_streams(tt, tmp_path):
     assert (tmp_path / "piped.tt").read_bytes() == (tmp_path / "out.tt").read_bytes()
     edit(tt, "digits.tt", "--project-out", "d.npy", "--no-undo", out="alone.tt")
     assert not (tmp_path / "alone.tt.undo").exists()
+
+
+def test_single_weights_come_back_from_the_rollback_file(tt, packed, tmp_path, chain):
+    source = packed(*QUANT, "--rollback", "rollback.tt")
+    edit(tt, source, "--project-out", direction(tmp_path, random_weight(24, seed=13)), out="edited.tt")
+    report = edit(tt, "edited.tt", "--restore", "^a", "--rollback", "rollback.tt", out="restored.tt")
+    assert report["action"] == "restore" and [weight["name"] for weight in report["weights"]] == ["a"]
+    original, edited, restored = (weights_of(tt, path, tmp_path) for path in ("rollback.tt", "edited.tt", "restored.tt"))
+    assert np.array_equal(restored["a"], original["a"])
+    assert all(np.array_equal(restored[name], edited[name]) for name in "bc") and not np.array_equal(edited["a"], original["a"])
+    row = json.loads(tt("--json", "inspect", "restored.tt").stdout)["container"]["options"]["edits"][-1]
+    assert (row["action"], row["pattern"], row["weights"]) == ("restore", "^a", ["a"])
+    assert tt("verify", "restored.tt").status == 0
+    assert tt("edit", "restored.tt", "--undo", "-o", "again.tt").status == 0
+    assert (tmp_path / "again.tt").read_bytes() == (tmp_path / "edited.tt").read_bytes()
+
+
+def test_rollback_files_that_do_not_fit(tt, expect_error, packed, tmp_path):
+    source = packed(*QUANT, "--rollback", "rollback.tt")
+    base = ["edit", source, "-o", "out.tt"]
+    expect_error(64, "usage", ["belong together"], *base, "--restore", "a")
+    expect_error(64, "usage", ["belong together"], *base, "--rollback", "rollback.tt")
+    expect_error(64, "usage", ["--undo and --restore"], *base, "--undo", "--restore", "a", "--rollback", "rollback.tt")
+    expect_error(64, "usage", ["--restore and --strength"], *base, "--restore", "a", "--rollback", "rollback.tt", "--strength", "1")
+    expect_error(64, "usage", ["matches no weight"], *base, "--restore", "zzz", "--rollback", "rollback.tt")
+    expect_error(66, "not_found", ["none.tt"], *base, "--restore", "a", "--rollback", "none.tt")
+    assert tt("compress", DIGITS, "-o", "other.tt", "--lossless").status == 0
+    expect_error(65, "bad_data", ["does not belong to", "different models"], *base, "--restore", "a", "--rollback", "other.tt")
+    assert not (tmp_path / "out.tt").exists()

@@ -332,3 +332,31 @@ def test_rollback_files_that_do_not_fit(tt, expect_error, packed, tmp_path):
     assert tt("compress", DIGITS, "-o", "other.tt", "--lossless").status == 0
     expect_error(65, "bad_data", ["does not belong to", "different models"], *base, "--restore", "a", "--rollback", "other.tt")
     assert not (tmp_path / "out.tt").exists()
+
+
+@pytest.mark.skipif(not (models.SHARED / "mnist_mlp_1024.onnx").exists(), reason="shared/models is not there")
+@pytest.mark.parametrize("preserve", [False, True])
+def test_a_digit_is_removed_and_the_other_nine_stay(tt, tmp_path, preserve):
+    model, data = models.SHARED / "mnist_mlp_1024.onnx", models.SHARED.parent / "data"
+    def pixels(name):
+        return np.load(data / name).reshape(-1, 784).astype(np.float32) / 255
+    def answers(path, x):
+        session = models.session(path)
+        return session.run(None, {session.get_inputs()[0].name: x})[0].argmax(axis=1)
+    def accuracies(path):
+        right = answers(path, test) == labels
+        return right[labels == 3].mean(), right[labels != 3].mean()
+    test, labels, known = pixels("mnist_test_x.npy"), np.load(data / "mnist_test_y.npy"), pixels("mnist_calib_x.npy")
+    threes = answers(model, known) == 3
+    np.save(tmp_path / "threes.npy", known[threes])
+    np.save(tmp_path / "others.npy", known[~threes])
+    assert tt("compress", model, "-o", "in.tt", "--target-bytes", "400kB", "--effort", "fast").status == 0
+    edit(tt, "in.tt", "--positive", "threes.npy", "--negative", "others.npy", "--layer", "^6.weight",
+         *(["--preserve", "others.npy", "--max-collateral", "0.1"] if preserve else []))
+    assert tt("edit", "out.tt", "--undo", "-o", "back.tt").status == 0
+    assert (tmp_path / "back.tt").read_bytes() == (tmp_path / "in.tt").read_bytes()
+    for name in ("in", "out"):
+        assert tt("decompress", f"{name}.tt", "-o", f"{name}.onnx").status == 0
+    before, after = accuracies(tmp_path / "in.onnx"), accuracies(tmp_path / "out.onnx")
+    assert before[0] > 0.95 and after[0] < 0.2
+    assert after[1] > before[1] - 0.01

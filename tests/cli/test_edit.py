@@ -360,3 +360,26 @@ def test_a_digit_is_removed_and_the_other_nine_stay(tt, tmp_path, preserve):
     before, after = accuracies(tmp_path / "in.onnx"), accuracies(tmp_path / "out.onnx")
     assert before[0] > 0.95 and after[0] < 0.2
     assert after[1] > before[1] - 0.01
+
+
+def test_a_vector_has_outputs_only(tt, expect_error, tmp_path):
+    assert tt("compress", DIGITS, "-o", "digits.tt", "--lossless").status == 0
+    d = direction(tmp_path, np.eye(16)[2])
+    expect_error(65, "bad_data", ["'Parameter88' is a vector"], "edit", "digits.tt", "-o", "out.tt", "--project-out", d, "--weights", "Parameter88")
+    edit(tt, "digits.tt", "--project-out", d, "--weights", "Parameter88", "--side", "output")
+    assert weights_of(tt, "out.tt", tmp_path)["Parameter88"].ravel()[2] == 0
+
+
+def test_a_calibration_has_no_outputs_to_gate(tt, expect_error, packed, tmp_path):
+    source, d = packed(*LOSSLESS), direction(tmp_path, np.eye(24)[0])
+    assert tt("decompress", source, "-o", "same.onnx").status == 0
+    done = tt("calibrate", "same.onnx", samples(tmp_path, "keep.npy", 0), "-o", "keep.ttcal")
+    if "built without ONNX Runtime" in done.stderr:
+        pytest.skip("tt is built without ONNX Runtime")
+    assert done.status == 0, done
+    report = edit(tt, source, "--project-out", d, "--preserve", "keep.ttcal")
+    assert report["collateral"] is None and report["weights"][0]["output_change"] > 0
+    (tmp_path / "out.tt").unlink()
+    expect_error(64, "usage", ["--preserve is a calibration"], "edit", source, "-o", "out.tt", "--project-out", d, "--preserve", "keep.ttcal",
+                 "--max-collateral", "0.5")
+    assert not (tmp_path / "out.tt").exists()

@@ -330,6 +330,8 @@ def test_rollback_files_that_do_not_fit(tt, expect_error, packed, tmp_path):
     expect_error(64, "usage", ["matches no weight"], *base, "--restore", "zzz", "--rollback", "rollback.tt")
     expect_error(66, "not_found", ["none.tt"], *base, "--restore", "a", "--rollback", "none.tt")
     assert tt("compress", DIGITS, "-o", "other.tt", "--lossless").status == 0
+    assert tt("compress", DIGITS, "-o", "folded.tt", "--rollback", "unfolded.tt", "--target-ratio", "0.5", "--no-generate").status == 0
+    expect_error(65, "unsupported", ["graph was folded", "--no-fold"], "edit", "folded.tt", "-o", "out.tt", "--restore", "role:conv", "--rollback", "unfolded.tt")
     expect_error(65, "bad_data", ["does not belong to", "different models"], *base, "--restore", "a", "--rollback", "other.tt")
     assert not (tmp_path / "out.tt").exists()
 

@@ -116,7 +116,7 @@ void CompressJob::price_weights(std::uint64_t goal) {
     options.grid = terms_of(options_.effort).grid;
     options.quant_first = terms_of(options_.effort).quant_first;
     curves_[i] = plan::price(data, options);
-    if (!lossless_ && !sic && ranges_[i] == tensor::ValueRange::float32)
+    if (!lossless_ && metrics_.calibration() == nullptr && ranges_[i] == tensor::ValueRange::float32)
       selection_.importances[i] *= unseen_importance(weights[i], data);
     progress_.step(weights[i].layout.payload_size());
   });

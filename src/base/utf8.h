@@ -13,4 +13,6 @@ struct CodePoint {
 };
 CodePoint decode_utf8(std::string_view text);
 
+bool is_utf8(std::string_view text);  // the whole of it
+
 }  // namespace tt::base

@@ -102,12 +102,9 @@ Command analyze_command() {
       "they are, as compress does. Nothing is written.";
   command.options = {
       {.name = "calib", .value = "FILE", .help = "samples or a .ttcal file: what the layers see"},
-      {.name = "input",
-       .value = kInputValue,
-       .help = "NAME:scale=1/255,mean=M,std=D,shape=N,784: how samples become this input",
-       .repeatable = true},
+      kInputOption,
       {.name = "mask-input", .value = "NAME", .help = "leave out positions where this input is 0"},
-      {.name = "task", .value = "TASK", .help = "auto, classification, lm, regression, embedding or generic"},
+      kTaskOption,
       {.name = "labels", .value = "FILE", .help = "names of the outputs or inputs of layers, one a line"},
       {.name = "include", .value = "PATTERN", .help = "only weights that match", .repeatable = true},
       {.name = "exclude", .value = "PATTERN", .help = "leave out weights that match", .repeatable = true},

@@ -19,21 +19,11 @@ constexpr double kRidge = 1e-4;  // weak components may round to the same few en
 constexpr std::uint64_t kTall = 8;
 constexpr std::uint64_t kMeasured = 256;  // outputs that errors are measured on
 
-std::vector<float> transposed(std::span<const float> values, std::uint64_t rows, std::uint64_t cols) {
-  constexpr std::uint64_t kTile = 16;
-  std::vector<float> out(values.size());
-  for (std::uint64_t first = 0; first < rows; first += kTile)
-    for (std::uint64_t j = 0; j < cols; ++j)
-      for (std::uint64_t i = first; i < std::min(first + kTile, rows); ++i)
-        out[j * rows + i] = values[i * cols + j];
-  return out;
-}
-
 // Outputs x inputs as a weight of the plan's axis.
 class Oriented {
  public:
   Oriented(std::span<const float> values, std::uint64_t outputs, std::uint64_t inputs, unsigned axis)
-      : turned_(axis == 0 ? transposed(values, outputs, inputs) : std::vector<float>()),
+      : turned_(axis == 0 ? tensor::transposed(values, outputs, inputs) : std::vector<float>()),
         view_(axis == 0 ? tensor::MatrixView{turned_, inputs, outputs}
                         : tensor::MatrixView{values, outputs, inputs}) {}
   const tensor::MatrixView& view() const { return view_; }
@@ -131,7 +121,7 @@ FactorQuantiser::FactorQuantiser(const WeightData& weight, const tensor::SicPlan
   unit_ = ready.scale_for(1);
   energy_ = ready.energy();
   norm_ = tensor::squared_norm(values);
-  if (all_.plan->axis() == 0) values = transposed(values, all_.count, outputs_);
+  if (all_.plan->axis() == 0) values = tensor::transposed(values, all_.count, outputs_);
   all_.by_output = std::move(values);
   const std::uint64_t most = most_coded_rank(weight.layout);
   if (most == 0) return;
@@ -196,8 +186,8 @@ FactorQuantiser::Factors FactorQuantiser::factors(double step, const Inputs& of)
   found.directions = directions(s);
   const double finer = unseen() ? kUnseenFiner : kInputsFiner;
   const std::vector<float> rows = tensor::solve_right(
-      {of.by_output, outputs_, of.count}, transposed(values_of(found.directions), found.rank(), outputs_),
-      found.rank(), kRidge);
+      {of.by_output, outputs_, of.count},
+      tensor::transposed(values_of(found.directions), found.rank(), outputs_), found.rank(), kRidge);
   const tensor::SicOptions along = {.run = trellis_run(of.plan->axis(), of.count, found.rank())};
   found.inputs = tensor::SicWeight(*of.plan, Oriented(rows, found.rank(), of.count, of.plan->axis()).view())
                      .round(s / finer, along);
@@ -215,7 +205,8 @@ void FactorQuantiser::measure(const Factors& factors, const Inputs& of, QuantPoi
     for (std::uint64_t k = 0; k < rank; ++k) left[i * rank + k] = directions[k * outputs_ + output];
   }
   std::vector<float> products(errors.size());
-  tensor::fixed_order_product(left, transposed(inputs, of.count, rank), count, rank, of.count, products);
+  tensor::fixed_order_product(left, tensor::transposed(inputs, of.count, rank), count, rank, of.count,
+                              products);
   for (std::size_t i = 0; i < errors.size(); ++i) errors[i] -= products[i];
   const tensor::SicWeight left_over(*of.plan, Oriented(errors, count, of.count, of.plan->axis()).view());
   const double part = of.part * static_cast<double>(count) / static_cast<double>(outputs_);

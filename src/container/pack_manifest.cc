@@ -15,21 +15,12 @@ namespace {
 using base::Json;
 using base::JsonArray;
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = base::decode_utf8(text).length;
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 std::string label(const std::string& name) {
-  return is_utf8(name) ? name : base::printable(name, std::numeric_limits<std::size_t>::max());
+  return base::is_utf8(name) ? name : base::printable(name, std::numeric_limits<std::size_t>::max());
 }
 
 Json location_of(const std::string& location) {
-  if (is_utf8(location)) return location;
+  if (base::is_utf8(location)) return location;
   throw base::Error(base::ErrorKind::unsupported,
                     "external data location " + base::quoted(location) + " is not UTF-8",
                     "rename the external data file");

@@ -13,15 +13,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = base::decode_utf8(text).length;
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 }  // namespace
 
 AxisLabels AxisLabels::read(const std::string& path) {
@@ -42,7 +33,7 @@ AxisLabels AxisLabels::read(const std::string& path) {
     std::string_view line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!is_utf8(line))
+    if (!base::is_utf8(line))
       throw Error(ErrorKind::bad_data,
                   "labels " + base::quoted(path) + " are not UTF-8 in line " +
                       std::to_string(labels.labels_.size() + 1),

@@ -69,7 +69,6 @@ CompressJob::CompressJob(const model::Model& model, const model::Model& original
       threads_(base::worker_count(options.threads)),
       selection_(select_weights(model, options, lossless)),
       metrics_(calibration.known, calibration.weights),
-      importances_(selection_.importances),
       isolate_(calibration.isolate) {
   // First of all: what is wrong with the samples is found before the work.
   if (!lossless && options.limits.any() && options.limits.has_samples())
@@ -116,7 +115,8 @@ void CompressJob::price_weights(std::uint64_t goal) {
     options.grid = terms_of(options_.effort).grid;
     options.quant_first = terms_of(options_.effort).quant_first;
     curves_[i] = plan::price(data, options);
-    if (!lossless_ && metrics_.calibration() == nullptr && ranges_[i] == tensor::ValueRange::float32)
+    if (curves_[i].size() > 1 && metrics_.calibration() == nullptr &&
+        ranges_[i] == tensor::ValueRange::float32)
       selection_.importances[i] *= unseen_importance(weights[i], data);
     progress_.step(weights[i].layout.payload_size());
   });

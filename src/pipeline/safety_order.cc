@@ -49,7 +49,7 @@ void add_plan(const std::vector<SafetyInput>& weights, std::vector<SafetyEntry>&
     const plan::Candidate& candidate = curves[i][chosen.choice[i]];
     entries[i].encoding = candidate.encoding;
     entries[i].encoded_bytes = candidate.bytes;
-    entries[i].encoded_error = std::sqrt(-std::expm1(-candidate.loss));
+    entries[i].encoded_error = plan::error_of_loss(candidate.loss);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "pipeline/weight_analysis.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "pipeline/certificates.h"
 #include "tensor/effective_rank.h"
@@ -22,13 +21,6 @@ WeightAnalysis description_of(const model::Weight& weight, bool turned) {
   analysis.outputs = turned ? weight.layout.cols : weight.layout.rows;
   analysis.inputs = turned ? weight.layout.rows : weight.layout.cols;
   return analysis;
-}
-
-std::vector<float> transposed(const std::vector<float>& values, std::uint64_t rows, std::uint64_t cols) {
-  std::vector<float> out(values.size());
-  for (std::uint64_t r = 0; r < rows; ++r)
-    for (std::uint64_t c = 0; c < cols; ++c) out[c * rows + r] = values[r * cols + c];
-  return out;
 }
 
 void describe_spectrum(tensor::Components& components, WeightAnalysis& analysis) {
@@ -85,7 +77,7 @@ tensor::Components decompose(std::vector<float> values, const model::Weight& wei
                              const AxisLabels& labels, WeightAnalysis& analysis) {
   choose_modes(weight, turned, analysis);
   analysis.profiles = tensor::mode_profiles(values, analysis.modes);
-  if (turned) values = transposed(values, weight.layout.rows, weight.layout.cols);
+  if (turned) values = tensor::transposed(values, weight.layout.rows, weight.layout.cols);
   tensor::Components components =
       tensor::components_of({values, analysis.outputs, analysis.inputs}, kDirections);
   describe_spectrum(components, analysis);
@@ -95,7 +87,7 @@ tensor::Components decompose(std::vector<float> values, const model::Weight& wei
 
 // Of the curve, in ascending bytes and descending loss: the first that is good enough.
 const plan::Candidate& cheapest_within(const plan::Curve& curve, double error) {
-  const double loss = -std::log1p(-error * error);
+  const double loss = plan::retention_loss(error * error);
   const auto found =
       std::find_if(curve.begin(), curve.end(), [&](const auto& candidate) { return candidate.loss <= loss; });
   return found == curve.end() ? curve.back() : *found;

@@ -1,6 +1,7 @@
 #include "plan/curve.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tt::plan {
 namespace {
@@ -34,6 +35,15 @@ std::vector<std::size_t> lower_hull(const Curve& curve) {
     hull.push_back(i);
   }
   return hull;
+}
+
+double retention_loss(double squared_error) {
+  constexpr double kLost = 0.999;
+  return squared_error < kLost ? -std::log1p(-squared_error) : -std::log1p(-kLost) * squared_error / kLost;
+}
+
+double error_of_loss(double loss) {
+  return std::sqrt(-std::expm1(-loss));
 }
 
 }  // namespace tt::plan

@@ -28,4 +28,11 @@ Curve pareto(std::vector<Candidate> candidates);
 // strictly.
 std::vector<std::size_t> lower_hull(const Curve& curve);
 
+// The loss of the candidates that price() gives. The layers of a model are a cascade: what all of them
+// together keep of the signal's energy is about the product of what each keeps, 1 - e^2. Its logarithm is a
+// sum, and a layer that is lost (e^2 above 0.999: a straight line from there) is not worth what it saves.
+double retention_loss(double squared_error);
+// The error e of a loss -log(1 - e^2).
+double error_of_loss(double loss);
+
 }  // namespace tt::plan

@@ -23,14 +23,6 @@ std::vector<Candidate> price_exact(const codec::WeightData& weight) {
           {{.format = Format::lossless}, codec::estimate_lossless(weight), 0, 0}};
 }
 
-// The layers of a model are a cascade: what all of them together keep of the signal's energy is about the
-// product of what each keeps, 1 - e^2. Its logarithm is a sum, and a layer that is lost is not worth what it
-// saves.
-double retention_loss(double squared_error) {
-  constexpr double kLost = 0.999;
-  return squared_error < kLost ? -std::log1p(-squared_error) : -std::log1p(-kLost) * squared_error / kLost;
-}
-
 void append(std::vector<Candidate>& all, std::vector<Candidate> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }

@@ -1,5 +1,6 @@
 #include "tensor/matrix.h"
 
+#include <algorithm>
 #include <cassert>
 #include <numeric>
 
@@ -36,6 +37,16 @@ double squared_distance(std::span<const float> a, std::span<const float> b) {
     sum += difference * difference;
   }
   return sum;
+}
+
+std::vector<float> transposed(std::span<const float> values, std::uint64_t rows, std::uint64_t cols) {
+  constexpr std::uint64_t kTile = 16;
+  std::vector<float> out(values.size());
+  for (std::uint64_t first = 0; first < rows; first += kTile)
+    for (std::uint64_t j = 0; j < cols; ++j)
+      for (std::uint64_t i = first; i < std::min(first + kTile, rows); ++i)
+        out[j * rows + i] = values[i * cols + j];
+  return out;
 }
 
 }  // namespace tt::tensor

@@ -17,5 +17,7 @@ struct MatrixView {
 double squared_norm(std::span<const float> values);
 // ||A - B||_F^2 in double in index order; sizes must agree.
 double squared_distance(std::span<const float> a, std::span<const float> b);
+// cols x rows of rows x cols.
+std::vector<float> transposed(std::span<const float> values, std::uint64_t rows, std::uint64_t cols);
 
 }  // namespace tt::tensor

@@ -47,6 +47,8 @@ TEST_CASE("long names are cut between characters") {
 
 TEST_CASE("code points at the edges") {
   CHECK(decode_utf8("").length == 0);
+  CHECK(tt::base::is_utf8(""));
+  CHECK(tt::base::is_utf8("a\xdf\xbf\xf4\x8f\xbf\xbf"));
   CHECK(decode_utf8("\xdf\xbf").value == 0x7ff);
   CHECK(decode_utf8("\xe0\xa0\x80").value == 0x800);
   CHECK(decode_utf8("\xf0\x90\x80\x80").value == 0x10000);
@@ -54,6 +56,7 @@ TEST_CASE("code points at the edges") {
   for (const char* bad : {"\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
                           "\xf5\x80\x80\x80", "\xe2\x82", "\xe2(\xa1"}) {
     CHECK(decode_utf8(bad).length == 0);
+    CHECK_FALSE(tt::base::is_utf8(std::string("a") + bad));
   }
 }
 

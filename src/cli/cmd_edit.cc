@@ -64,11 +64,17 @@ void set_files(const Invocation& invocation, EditOptions& options) {
   options.output = arguments.text("output");
   if (options.output.empty()) throw_usage("no output given");
   options.undo_file = undo_path(arguments, options.input, options.output);
-  check_output(kName, "output", options.input, options.output);
-  if (!options.undo_file.empty() && !arguments.has("undo")) {
-    check_output(kName, "undo-file", options.input, options.undo_file);
-    if (options.undo_file == "-" || options.undo_file == options.output)
-      throw_usage("the undo file needs a name of its own");
+  const bool writes_undo = !options.undo_file.empty() && !arguments.has("undo");
+  if (writes_undo && (options.undo_file == "-" || options.undo_file == options.output))
+    throw_usage("the undo file needs a name of its own");
+  std::vector<std::string> read = {options.input};
+  for (const std::string_view option : {"project-out", "positive", "negative", "preserve", "rollback"})
+    read.push_back(arguments.text(option));
+  if (!writes_undo) read.push_back(options.undo_file);
+  for (const std::string& input : read) {
+    if (input.empty()) continue;
+    check_output(kName, "output", input, options.output);
+    if (writes_undo) check_output(kName, "undo-file", input, options.undo_file);
   }
   check_standard_output(invocation, options.output);
 }
@@ -176,12 +182,9 @@ Command edit_command() {
        .value = "FILE",
        .help = "the undo file, OUT.tt.undo (with --undo: IN.tt.undo) if not given"},
       {.name = "no-undo", .help = "write no undo file"},
-      {.name = "input",
-       .value = kInputValue,
-       .help = "NAME:scale=1/255,mean=M,std=D,shape=N,784: how samples become this input",
-       .repeatable = true},
+      kInputOption,
       {.name = "mask-input", .value = "NAME", .help = "leave out positions where this input is 0"},
-      {.name = "task", .value = "TASK", .help = "auto, classification, lm, regression, embedding or generic"},
+      kTaskOption,
   };
   command.examples = {
       "tt edit model.tt -o edited.tt --project-out bias.npy --weights role:ffn",

@@ -54,16 +54,16 @@ struct EditReport {
 
 // The same encoding for every weight that changes; the manifest's options get a row in "edits"
 // (docs/formats/tt.md). Errors: usage (options that do not go together, patterns that match nothing);
-// bad_data (directions that fit no weight); gate_failed if the collateral is above the limit, or the edited
-// model's outputs are not finite: no file is written; those of model, container, codec and runtime.
+// bad_data (directions that fit no weight); those of model, container, codec and runtime. Where the
+// collateral is above the limit or not finite, no file is written and `failure` says so.
 EditReport edit(const EditOptions& options, base::Progress& progress);
 
 struct RestoreOptions {
   std::string input, output, pattern, rollback, undo_file;  // as above; rollback: of compress --rollback
 };
 // The weights that the pattern matches as `rollback` stores them, bit for bit. Errors: usage (no weight);
-// bad_data (files of different models, a weight that it lacks); unsupported where the graph of `input` is not
-// that of `rollback` (folded: its weights are other ones); those of container.
+// bad_data (a rollback file of another model, or not lossless; a weight that it lacks); unsupported where the
+// graph of `input` is not that of `rollback` (folded: its weights are other ones); those of container.
 EditReport restore_weights(const RestoreOptions& options);
 
 // `input` as it was before its last edit, byte for byte. Errors: as apply_undo (pipeline/undo_file.h).

@@ -21,12 +21,7 @@ constexpr std::string_view kPattern = "pattern:";
 
 std::vector<float> as_seen(const tensor::WeightData& weight, bool turned) {
   std::vector<float> values = weight.values();
-  if (!turned) return values;
-  const std::uint64_t rows = weight.layout.rows, cols = weight.layout.cols;
-  std::vector<float> out(values.size());
-  for (std::uint64_t r = 0; r < rows; ++r)
-    for (std::uint64_t c = 0; c < cols; ++c) out[c * rows + r] = values[r * cols + c];
-  return out;
+  return turned ? tensor::transposed(values, weight.layout.rows, weight.layout.cols) : values;
 }
 
 }  // namespace

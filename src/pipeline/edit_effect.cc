@@ -1,8 +1,5 @@
 #include "pipeline/edit_effect.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "runtime/judge.h"
 
 namespace tt::pipeline {
@@ -28,8 +25,8 @@ Effect effect_of(const model::Model& before, const model::Model& after, const Ef
   const runtime::Judgement judgement =
       runtime::Judge(original, given, judge_options(before, original, samples)).judge(edited, progress);
   Effect effect{judgement.samples, judgement.outputs, 0, {}, {}, judgement.finite};
-  for (const runtime::OutputMetrics& output : effect.outputs)
-    effect.relative_error = std::max(effect.relative_error, output.relative_error);
+  for (const runtime::OutputMetrics& output : effect.outputs)  // one that is NaN stays
+    if (!(output.relative_error <= effect.relative_error)) effect.relative_error = output.relative_error;
   if (judgement.predictions) {
     effect.top1_agreement = judgement.predictions->top1_agreement;
     effect.mean_kl = judgement.predictions->kl.mean;

@@ -1,11 +1,12 @@
 #include "pipeline/edited_weight.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "codec/codec.h"
-#include "codec/quant.h"
+#include "codec/side_core.h"
 
 namespace tt::pipeline {
 namespace {
@@ -29,29 +30,31 @@ std::uint64_t bytes_of(const EncodedWeight& weight) {
   return bytes;
 }
 
-// Values as the weight's own type holds them.
-tensor::WeightData as_data(const tensor::WeightLayout& layout, const std::vector<float>& values) {
-  tensor::WeightData data{layout, base::Bytes(layout.payload_size())};
-  tensor::from_float(layout.dtype, values, data.payload);
-  if (!tensor::all_finite(layout.dtype, data.payload))
-    throw Error(ErrorKind::bad_data,
-                "the edited values are beyond the range of " + std::string(tensor::dtype_name(layout.dtype)),
-                "use a smaller --strength");
-  return data;
+void check_range(const tensor::WeightData& data) {
+  if (tensor::range_of(data.layout.dtype, data.payload) == tensor::ValueRange::float32) return;
+  throw Error(ErrorKind::bad_data,
+              "the edited values are beyond the range of " +
+                  std::string(data.layout.dtype == tensor::DType::f16 ? "f16" : "float32"),
+              "use a smaller --strength");
 }
 
-bool has_plain_factors(const codec::Encoding& encoding) {
-  return encoding.format == codec::Format::lowrank && !codec::knows_metric(encoding);
-}
-
-// Core 0 is rows x rank, core 1 rank x cols.
-void project_factor(EncodedWeight& weight, const WeightEdit& edit) {
-  codec::Core& core = weight.cores.at(edit.axis == 1 ? 1 : 0);
-  const tensor::Shape& shape = core.layout.shape;
-  std::vector<float> values(tensor::element_count(shape));
-  tensor::to_float(*core.layout.dtype, core.bytes, values);
-  values = tensor::projected({values, shape[0], shape[1]}, edit.projection, edit.axis, edit.amount);
-  tensor::from_float(*core.layout.dtype, values, core.bytes);
+// W' in the weight's own type; float64 is not rounded to float32 on the way.
+tensor::WeightData projected(const tensor::WeightData& before, const WeightEdit& edit) {
+  const tensor::WeightLayout& layout = before.layout;
+  tensor::WeightData after{layout, base::Bytes(layout.payload_size())};
+  if (layout.dtype == tensor::DType::f64) {
+    std::vector<double> values(layout.elements());
+    std::memcpy(values.data(), before.payload.data(), before.payload.size());
+    values = tensor::projected(values, layout.rows, layout.cols, edit.projection, edit.axis, edit.amount);
+    std::memcpy(after.payload.data(), values.data(), after.payload.size());
+  } else {
+    tensor::from_float(
+        layout.dtype,
+        tensor::projected(view_of(before.values(), layout), edit.projection, edit.axis, edit.amount),
+        after.payload);
+  }
+  check_range(after);
+  return after;
 }
 
 // What an error of the new codes is measured in: C of the samples to keep and the directions themselves,
@@ -73,22 +76,34 @@ std::optional<tensor::Metric> rounding_metric(const WeightEdit& edit) {
   return metric;
 }
 
-void encode_again(EncodedWeight& weight, const tensor::WeightData& target, const WeightEdit& edit) {
+void encode_again(EncodedWeight& weight, const tensor::WeightData& target, const tensor::Metric* metric) {
   const codec::Encoding& encoding = weight.entry.encoding;
   const codec::Codec& codec = codec::codec_for(encoding.format);
   codec::EncodeOptions options;
-  const std::optional<tensor::Metric> metric =
-      codec::knows_metric(encoding) ? rounding_metric(edit) : std::nullopt;
-  if (metric) options.metric = &*metric;
+  options.metric = metric;
   options.warn = [&weight](const std::string& warning) { weight.warnings.push_back(warning); };
   weight.cores = codec.encode(target, encoding, options);
   weight.entry.encoding = codec.settled(encoding, codec::MemoryCores(weight.cores));
 }
 
-void compare(const std::vector<float>& before, const EncodedWeight& weight, const WeightEdit& edit,
-             EditedWeight& edited) {
+// The new values into the cores: into one of them alone where that one holds the side.
+void store(EncodedWeight& weight, const tensor::WeightData& target, const WeightEdit& edit) {
+  const codec::Encoding& encoding = weight.entry.encoding;
   const tensor::WeightLayout& layout = weight.entry.layout;
-  std::vector<float> after = decoded(weight).values();
+  const codec::MemoryCores cores(weight.cores);
+  const std::optional<tensor::Metric> found =
+      codec::knows_metric(encoding) ? rounding_metric(edit) : std::nullopt;
+  const tensor::Metric* const metric = found ? &*found : nullptr;
+  std::optional<codec::SideCore> side = codec::side_core(layout, encoding, cores, edit.axis);
+  if (!side) return encode_again(weight, target, metric);
+  side->values =
+      tensor::projected({side->values, side->rows, side->cols}, edit.projection, edit.axis, edit.amount);
+  weight.cores[side->core] =
+      codec::with_values(layout, encoding, cores, *side, {metric, edit.projection.directions});
+}
+
+void compare(const std::vector<float>& before, std::vector<float> after, const tensor::WeightLayout& layout,
+             const WeightEdit& edit, EditedWeight& edited) {
   edited.response_before = tensor::response(view_of(before, layout), edit.projection, edit.axis);
   edited.response_after = tensor::response(view_of(after, layout), edit.projection, edit.axis);
   const double norm = tensor::squared_norm(before);
@@ -103,24 +118,31 @@ void compare(const std::vector<float>& before, const EncodedWeight& weight, cons
 EditedWeight edit_stored(EncodedWeight weight, const WeightEdit& edit) {
   EditedWeight edited;
   edited.bytes_before = bytes_of(weight);
-  const tensor::WeightData data = decoded(weight);
-  const std::vector<float> before = data.values();
-  const tensor::WeightLayout& layout = weight.entry.layout;
-  if (tensor::range_of(layout.dtype, data.payload) != tensor::ValueRange::float32)
+  const tensor::WeightData before = decoded(weight);
+  if (tensor::range_of(before.layout.dtype, before.payload) != tensor::ValueRange::float32)
     throw Error(ErrorKind::bad_data, "it has values that are not finite in float32",
                 "leave it out of --weights");
-  const tensor::WeightData target =
-      as_data(layout, tensor::projected(view_of(before, layout), edit.projection, edit.axis, edit.amount));
-  if (has_plain_factors(weight.entry.encoding))
-    project_factor(weight, edit);
-  else
-    encode_again(weight, target, edit);
+  const tensor::WeightData target = projected(before, edit);
+  store(weight, target, edit);
+  const tensor::WeightData after = decoded(weight);
+  check_range(after);
   weight.entry.measured_error = static_cast<float>(
       codec::relative_error(target, weight.entry.encoding, codec::MemoryCores(weight.cores)));
-  compare(before, weight, edit, edited);
+  compare(before.values(), after.values(), before.layout, edit, edited);
   edited.bytes_after = bytes_of(weight);
   edited.encoded = std::move(weight);
   return edited;
+}
+
+// A number more or less would move all that lies behind it.
+void check_form(const container::Container& container, std::size_t index) {
+  for (const model::SkeletonFile& file : container.manifest().files)
+    for (const model::Piece& piece : file.pieces)
+      if (piece.weight == index && piece.form == model::PayloadForm::varint16)
+        throw Error(ErrorKind::unsupported,
+                    "weight " + base::quoted(container.manifest().weights[index].name) +
+                        " cannot be edited, the file keeps it as numbers whose length depends on their value",
+                    "compress the model without --lossless");
 }
 
 }  // namespace
@@ -140,6 +162,7 @@ EncodedWeight stored_weight(const container::Container& container, std::size_t i
 }
 
 EditedWeight edit_weight(const container::Container& container, const WeightEdit& edit) {
+  check_form(container, edit.weight);
   try {
     return edit_stored(stored_weight(container, edit.weight), edit);
   } catch (const Error& error) {

@@ -1,7 +1,8 @@
 // One weight of a container with a direction taken out of it or added to it, encoded as it was.
 //
-// lowrank with plain cores: the factor on that side is projected, the other one keeps its bytes. Every other
-// encoding: decoded, projected, encoded again with the same parameters (step, rank, bits ...).
+// A factorised weight of which one core holds the side (codec/side_core.h): that core is projected, the
+// others keep their bytes. Every other encoding: decoded, projected, encoded again with the same parameters
+// (step, rank, bits ...).
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,8 @@ struct EditedWeight {
 // A weight as it is stored. Errors: corrupt.
 container::EncodedWeight stored_weight(const container::Container& container, std::size_t weight);
 
-// Errors: corrupt; bad_data, naming the weight: values that are not finite, before or after; as codec.
+// Errors: corrupt; bad_data, naming the weight: values that are not finite, before or after;
+// unsupported: a weight whose bytes must keep their length (model::PayloadForm::varint16); as codec.
 EditedWeight edit_weight(const container::Container& container, const WeightEdit& edit);
 
 }  // namespace tt::pipeline

@@ -100,14 +100,17 @@ struct Patch {
 
 // Every length against the files before anything is read.
 void check_pieces(const base::InputFile& undo, const base::InputFile& after, const Patch& patch) {
-  std::uint64_t total = 0, literal = 0;
+  std::uint64_t total = 0, literal = 0, copied = 0;
   for (const Piece& piece : patch.pieces) {
     literal = base::checked_add(literal, piece.literal, "undo file");
     total =
         base::checked_add(total, base::checked_add(piece.literal, piece.length, "undo file"), "undo file");
     if (base::checked_add(piece.offset, piece.length, "undo file") > after.size())
       refuse(undo, "a piece lies outside of the edited file");
+    copied = base::checked_add(copied, piece.length, "undo file");
   }
+  // Nothing is in the edited file twice: a short patch cannot ask for a huge file.
+  if (copied > after.size()) refuse(undo, "its pieces copy more than the edited file");
   if (literal != undo.size() - kHash - patch.literals || total != patch.before_bytes)
     refuse(undo, "its pieces do not add up");
 }

@@ -76,8 +76,7 @@ void solve(std::vector<double>& c, std::uint64_t n, std::vector<double>& x, std:
     throw Error(ErrorKind::bad_data, "a metric is not positive definite", "give more samples, or other ones");
 }
 
-void check_side(const MatrixView& weight, const Projection& projection, unsigned axis) {
-  const std::uint64_t side = axis == 1 ? weight.cols : weight.rows;
+void check_side(std::uint64_t side, const Projection& projection) {
   if (side != projection.length)
     throw Error(ErrorKind::bad_data, "directions of length " + std::to_string(projection.length) +
                                          " do not fit a side of " + std::to_string(side));
@@ -85,8 +84,42 @@ void check_side(const MatrixView& weight, const Projection& projection, unsigned
 
 // Of every row of W (axis 1) or column (axis 0): count x the other side.
 std::vector<double> responses(const MatrixView& weight, const Projection& projection, unsigned axis) {
-  check_side(weight, projection, axis);
+  check_side(axis == 1 ? weight.cols : weight.rows, projection);
   return project(projection.directions, projection.count, weight, axis == 1);
+}
+
+std::vector<double> responses(std::span<const double> weight, std::uint64_t rows, std::uint64_t cols,
+                              const Projection& projection, unsigned axis) {
+  check_side(axis == 1 ? cols : rows, projection);
+  const std::uint64_t others = axis == 1 ? rows : cols;
+  std::vector<double> out(projection.count * others);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, axis == 1 ? CblasTrans : CblasNoTrans,
+              lapack_size(projection.count), lapack_size(others), lapack_size(projection.length), 1.0,
+              projection.directions.data(), lapack_size(projection.length), weight.data(), lapack_size(cols),
+              0.0, out.data(), lapack_size(others));
+  return out;
+}
+
+// W + amount (W Q^T) B or W + amount B^T (Q W), row by row in double.
+template <typename T>
+std::vector<T> changed(std::span<const T> weight, std::uint64_t rows, std::uint64_t cols,
+                       const std::vector<double>& seen, const Projection& projection, unsigned axis,
+                       double amount) {
+  std::vector<T> result(rows * cols);
+  std::vector<double> row(cols);
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    for (std::uint64_t j = 0; j < cols; ++j) row[j] = static_cast<double>(weight[i * cols + j]);
+    for (std::uint64_t k = 0; k < projection.count; ++k) {
+      const double factor = amount * (axis == 1 ? seen[k * rows + i] : projection.duals[k * rows + i]);
+      const double* const along = axis == 1 ? &projection.duals[k * cols] : &seen[k * cols];
+      for (std::uint64_t j = 0; j < cols; ++j) row[j] += factor * along[j];
+    }
+    std::transform(row.begin(), row.end(), result.begin() + static_cast<std::ptrdiff_t>(i * cols),
+                   [](double value) { return static_cast<T>(value); });
+  }
+  if (!all_finite(result))
+    throw Error(ErrorKind::bad_data, "a projected matrix holds values that are not finite");
+  return result;
 }
 
 }  // namespace
@@ -137,31 +170,14 @@ Projection projection_in(const Projection& projection, const Metric& metric, dou
 
 std::vector<float> projected(const MatrixView& weight, const Projection& projection, unsigned axis,
                              double amount) {
-  const std::vector<double> seen = responses(weight, projection, axis);
-  const std::uint64_t rows = weight.rows, cols = weight.cols;
-  std::vector<float> result(rows * cols);
-  std::vector<double> row(cols);
-  for (std::uint64_t i = 0; i < rows; ++i) {
-    for (std::uint64_t j = 0; j < cols; ++j) row[j] = weight.values[i * cols + j];
-    for (std::uint64_t k = 0; k < projection.count; ++k) {
-      const double factor = amount * (axis == 1 ? seen[k * rows + i] : projection.duals[k * rows + i]);
-      const double* const along = axis == 1 ? &projection.duals[k * cols] : &seen[k * cols];
-      for (std::uint64_t j = 0; j < cols; ++j) row[j] += factor * along[j];
-    }
-    std::transform(row.begin(), row.end(), result.begin() + static_cast<std::ptrdiff_t>(i * cols),
-                   [](double value) { return static_cast<float>(value); });
-  }
-  if (!all_finite(result))
-    throw Error(ErrorKind::bad_data, "a projected matrix holds values that are not finite");
-  return result;
+  return changed(weight.values, weight.rows, weight.cols, responses(weight, projection, axis), projection,
+                 axis, amount);
 }
 
-LowRank projected(LowRank factors, const Projection& projection, unsigned axis, double amount) {
-  if (axis == 1)
-    factors.right = projected({factors.right, factors.rank, factors.cols}, projection, 1, amount);
-  else
-    factors.left = projected({factors.left, factors.rows, factors.rank}, projection, 0, amount);
-  return factors;
+std::vector<double> projected(std::span<const double> weight, std::uint64_t rows, std::uint64_t cols,
+                              const Projection& projection, unsigned axis, double amount) {
+  return changed(weight, rows, cols, responses(weight, rows, cols, projection, axis), projection, axis,
+                 amount);
 }
 
 double response(const MatrixView& weight, const Projection& projection, unsigned axis) {

@@ -19,11 +19,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "tensor/matrix.h"
 #include "tensor/metric.h"
-#include "tensor/svd.h"
 
 namespace tt::tensor {
 
@@ -50,8 +50,9 @@ Projection projection_in(const Projection& projection, const Metric& metric, dou
 // value of the result is not finite.
 std::vector<float> projected(const MatrixView& weight, const Projection& projection, unsigned axis,
                              double amount);
-// L R likewise; the other factor is left as it is.
-LowRank projected(LowRank factors, const Projection& projection, unsigned axis, double amount);
+// The same for values that float32 would round: W and W' in float64.
+std::vector<double> projected(std::span<const double> weight, std::uint64_t rows, std::uint64_t cols,
+                              const Projection& projection, unsigned axis, double amount);
 
 // ||W Q^T||_F (axis 1) or ||Q W||_F (axis 0).
 double response(const MatrixView& weight, const Projection& projection, unsigned axis);

@@ -3,9 +3,11 @@ import json
 import struct
 
 import numpy as np
+import onnx
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
+import make_models
 import models
 from test_analyze import random_weight, save
 
@@ -332,7 +334,7 @@ def test_rollback_files_that_do_not_fit(tt, expect_error, packed, tmp_path):
     assert tt("compress", DIGITS, "-o", "other.tt", "--lossless").status == 0
     assert tt("compress", DIGITS, "-o", "folded.tt", "--rollback", "unfolded.tt", "--target-ratio", "0.5", "--no-generate").status == 0
     expect_error(65, "unsupported", ["graph was folded", "--no-fold"], "edit", "folded.tt", "-o", "out.tt", "--restore", "role:conv", "--rollback", "unfolded.tt")
-    expect_error(65, "bad_data", ["does not belong to", "different models"], *base, "--restore", "a", "--rollback", "other.tt")
+    expect_error(65, "bad_data", ["does not belong to", "the model file that it restores has sha256"], *base, "--restore", "a", "--rollback", "other.tt")
     assert not (tmp_path / "out.tt").exists()
 
 
@@ -385,3 +387,126 @@ def test_a_calibration_has_no_outputs_to_gate(tt, expect_error, packed, tmp_path
     expect_error(64, "usage", ["--preserve is a calibration"], "edit", source, "-o", "out.tt", "--project-out", d, "--preserve", "keep.ttcal",
                  "--max-collateral", "0.5")
     assert not (tmp_path / "out.tt").exists()
+
+
+def tensors(tmp_path, **values):
+    save_file(values, tmp_path / "in.safetensors")
+    return tmp_path / "in.safetensors"
+
+
+def pack_tensors(tt, tmp_path, *options, **values):
+    done = tt("compress", tensors(tmp_path, **values), "-o", "in.tt", *options)
+    assert done.status == 0, done
+    return tmp_path / "in.tt"
+
+
+def test_float64_is_projected_in_double(tt, tmp_path):
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(40, 24)).repeat(2, axis=1)  # repeated: lossless is smaller
+    d = rng.normal(size=48)
+    q = d / np.linalg.norm(d)
+    source = pack_tensors(tt, tmp_path, "--lossless", w=w)
+    report = edit(tt, source, "--project-out", direction(tmp_path, d), "--weights", "w")
+    assert tt("decompress", "out.tt", "-o", "out.safetensors").status == 0
+    after = load_file(tmp_path / "out.safetensors")["w"]
+    assert after.dtype == np.float64
+    np.testing.assert_allclose(after, w - np.outer(w @ q, q), rtol=0, atol=1e-13)
+    assert report["weights"][0]["response_after"] < 1e-6 * report["weights"][0]["response_before"]
+
+
+def test_values_that_overflow_are_refused(tt, expect_error, tmp_path):
+    rng = np.random.default_rng(1)
+    more = ("--inject", "--strength", "1000", "--weights", "w")
+    d = direction(tmp_path, np.eye(64)[0])
+    half = (100 * rng.normal(size=(64, 64))).astype(np.float16)
+    half[:, 32:] = 0
+    source = pack_tensors(tt, tmp_path, "--lossless", w=half)
+    message = expect_error(65, "bad_data", ["weight 'w' cannot be edited", "beyond the range of f16"], "edit", source, "-o", "out.tt", "--project-out", d, *more)
+    assert "core" not in message
+    large = (1e6 * rng.normal(size=(64, 64))).astype(np.float32)
+    source = pack_tensors(tt, tmp_path, "--tensor", "w=lowrank,rank=8,dtype=f16", w=large)
+    expect_error(65, "bad_data", ["weight 'w' cannot be edited", "a core holds values beyond the range of f16"], "edit", source, "-o", "out.tt", "--project-out", d, *more)
+    huge = (1e38 * rng.uniform(size=(64, 64)).round(1)).astype(np.float32)
+    source = pack_tensors(tt, tmp_path, "--lossless", w=huge)
+    expect_error(65, "bad_data", ["weight 'w' cannot be edited", "not finite"], "edit", source, "-o", "out.tt", "--project-out", d, *more)
+    assert not (tmp_path / "out.tt").exists() and not (tmp_path / "out.tt.undo").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_is_refused(tt, expect_error, tmp_path, value):
+    w = np.zeros((64, 64), np.float32)
+    w[3, 4] = value
+    source = pack_tensors(tt, tmp_path, "--lossless", w=w)
+    expect_error(65, "bad_data", ["weight 'w' cannot be edited", "not finite"], "edit", source, "-o", "out.tt",
+                 "--project-out", direction(tmp_path, np.eye(64)[0]), "--weights", "w")
+
+
+def test_a_file_without_a_graph_has_no_samples(tt, expect_error, tmp_path):
+    source = pack_tensors(tt, tmp_path, "--lossless", w=np.zeros((64, 64), np.float32))
+    np.save(tmp_path / "s.npy", np.zeros((8, 64), np.float32))
+    done = tt("edit", source, "-o", "out.tt", "--positive", "s.npy", "--negative", "s.npy", "--layer", "w")
+    if "built without ONNX Runtime" in done.stderr:
+        pytest.skip("tt is built without ONNX Runtime")
+    expect_error(65, "unsupported", ["without a graph"], "edit", source, "-o", "out.tt", "--positive", "s.npy", "--negative", "s.npy", "--layer", "w")
+    expect_error(65, "unsupported", ["without a graph"], "edit", source, "-o", "out.tt", "--project-out", direction(tmp_path, np.eye(64)[0]),
+                 "--weights", "w", "--preserve", "s.npy")
+
+
+def test_a_pattern_that_a_weight_does_not_have(tt, expect_error, tmp_path):
+    source = pack_tensors(tt, tmp_path, "--lossless", w=np.ones((3, 640), np.float32))
+    expect_error(65, "bad_data", ["there are 1 patterns"], "edit", source, "-o", "out.tt", "--project-out", "pattern:2", "--weights", "w")
+    assert not (tmp_path / "out.tt").exists()
+
+
+def test_nothing_that_is_read_is_written_over(tt, expect_error, packed, tmp_path):
+    source, d = packed(*LOSSLESS, "--rollback", "rollback.tt"), direction(tmp_path, np.eye(24)[0])
+    keep = samples(tmp_path, "keep.npy", 0)
+    edit(tt, source, "--project-out", d)
+    kept = {name: (tmp_path / name).read_bytes() for name in (d, keep, "rollback.tt", "out.tt.undo", "in.tt", "out.tt")}
+    out = ["edit", source, "--project-out", d, "--preserve", keep]
+    for arguments in [
+        [*out, "-o", d], [*out, "-o", keep], [*out, "-o", "new.tt", "--undo-file", keep], [*out, "-o", "new.tt", "--undo-file", "in.tt"],
+        ["edit", "out.tt", "-o", "out.tt.undo", "--undo"], ["edit", "out.tt", "-o", "rollback.tt", "--restore", "a", "--rollback", "rollback.tt"],
+    ]:
+        expect_error(64, "usage", ["is the input file itself"], *arguments)
+    assert {name: (tmp_path / name).read_bytes() for name in kept} == kept
+
+
+def test_a_task_that_is_none(expect_error, packed, tmp_path):
+    source, d = packed(*LOSSLESS), direction(tmp_path, np.eye(24)[0])
+    expect_error(64, "usage", ["--task", "generic"], "edit", source, "-o", "out.tt", "--project-out", d, "--preserve", "x.npy", "--task", "guess")
+
+
+def test_numbers_of_no_fixed_length_are_refused(tt, expect_error, tmp_path):
+    tensor = make_models.typed_tensor("w", random_weight(64, 64).astype(np.float16).round(1))
+    graph = onnx.helper.make_graph([onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "g",
+                                   [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT16, ["N", 64])],
+                                   [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT16, ["N", 64])], [tensor])
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 17)]), tmp_path / "varints.onnx")
+    assert tt("compress", "varints.onnx", "-o", "in.tt", "--lossless").status == 0
+    d = direction(tmp_path, random_weight(64, seed=3))
+    expect_error(65, "unsupported", ["weight 'w' cannot be edited", "length depends on their value", "without --lossless"],
+                 "edit", "in.tt", "-o", "out.tt", "--project-out", d)
+    assert tt("compress", "varints.onnx", "-o", "flat.tt", "--target-ratio", "0.5", "--no-generate").status == 0
+    edit(tt, "flat.tt", "--project-out", d)
+    assert tt("decompress", "out.tt", "-o", "out.onnx").status == 0
+
+
+@pytest.mark.parametrize("side, length", [("input", 24), ("output", 40)])
+@pytest.mark.parametrize("keep", [False, True])
+def test_coded_factors_change_in_one_core(tt, tmp_path, side, length, keep):
+    """The file keeps its size, and little of the response is left."""
+    rng = np.random.default_rng(4)
+    strong = (rng.normal(size=(240, 12)) / (1 + np.arange(12))) @ rng.normal(size=(12, 400)) + 0.02 * rng.normal(size=(240, 400))
+    chain = save(tmp_path / "chain.onnx", {"a": strong.astype(np.float32)}, inputs=(("x", ["N", 240]),))
+    assert tt("compress", chain, "-o", "in.tt", "--tensor", "a=lowrank,step=0.02").status == 0
+    before = weights_of(tt, "in.tt", tmp_path)["a"]
+    d = direction(tmp_path, rng.normal(size=length * 10))
+    np.save(tmp_path / "keep.npy", rng.normal(size=(600, 240)).astype(np.float32))
+    report = edit(tt, "in.tt", "--project-out", d, "--side", side, *(["--preserve", "keep.npy"] if keep else []))
+    weight, after = report["weights"][0], weights_of(tt, "out.tt", tmp_path)["a"]
+    assert weight["response_after"] < 0.03 * weight["response_before"]
+    assert weight["bytes_after"] < 1.4 * weight["bytes_before"]
+    q = np.load(tmp_path / d) / np.linalg.norm(np.load(tmp_path / d))
+    wanted = before - (np.outer(q, q @ before) if side == "input" else np.outer(before @ q, q))
+    assert np.linalg.norm(after - wanted) < 0.1 * np.linalg.norm(before)

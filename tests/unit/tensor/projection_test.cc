@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "random_values.h"
+#include "tensor/svd.h"
 
 namespace {
 
@@ -110,17 +111,44 @@ TEST_CASE("adding s / (1 - s) undoes taking s out") {
   for (std::size_t i = 0; i < w.size(); ++i) CHECK(back[i] == doctest::Approx(w[i]).epsilon(1e-5));
 }
 
-TEST_CASE("of a product one factor changes, and the product as the dense one") {
-  const LowRank f{kRows, kCols, 3, random_values(kRows * 3, 7), random_values(3 * kCols, 8)};
+TEST_CASE("a product is projected in one factor alone") {
+  LowRank f{kRows, kCols, 3, random_values(kRows * 3, 7), random_values(3 * kCols, 8)};
   const std::vector<float> w = product(f);
-  for (const unsigned axis : {0U, 1U}) {
+  for (const unsigned axis : {0u, 1u}) {
     const std::uint64_t side = axis == 1 ? kCols : kRows;
     const Projection p = orthogonal_projection(doubles(2 * side, 9), 2, side);
-    const LowRank g = projected(f, p, axis, -0.5);
-    CHECK((axis == 1 ? g.left == f.left : g.right == f.right));
+    LowRank g = f;
+    if (axis == 1)
+      g.right = projected({f.right, 3, kCols}, p, 1, -0.5);
+    else
+      g.left = projected({f.left, kRows, 3}, p, 0, -0.5);
     const std::vector<float> dense = projected({w, kRows, kCols}, p, axis, -0.5), factored = product(g);
     CHECK(squared_distance(dense, factored) < 1e-10 * squared_norm(w));
   }
+}
+
+TEST_CASE("values of float64 are not rounded to float32") {
+  std::vector<double> w = doubles(kRows * kCols, 30);
+  for (double& value : w) value += 1e-10 * value * value;  // no float32
+  for (const unsigned axis : {0u, 1u}) {
+    const std::uint64_t side = axis == 1 ? kCols : kRows, others = kRows * kCols / side;
+    const Projection p = orthogonal_projection(doubles(2 * side, 31), 2, side);
+    const std::vector<double> v = projected(w, kRows, kCols, p, axis, -1);
+    const std::vector<double> back = projected(w, kRows, kCols, p, axis, 0);
+    CHECK(back == w);
+    for (std::uint64_t k = 0; k < p.count; ++k)
+      for (std::uint64_t o = 0; o < others; ++o) {
+        double along = 0, step = 0;
+        for (std::uint64_t i = 0; i < side; ++i) {
+          const std::uint64_t at = axis == 1 ? o * kCols + i : i * kCols + o;
+          along += p.directions[k * side + i] * v[at];
+          step += p.directions[k * side + i] * (v[at] - w[at]);
+        }
+        CHECK(std::abs(along) < 1e-14);
+        CHECK(std::abs(step) > 1e-12);  // there was something to take out
+      }
+  }
+  CHECK_THROWS_AS(projected(w, kRows, kCols, orthogonal_projection({1, 2}, 1, 2), 1, -1), tt::base::Error);
 }
 
 TEST_CASE("in a metric the collateral is the least that any matrix without the response can have") {

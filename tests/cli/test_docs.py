@@ -105,6 +105,9 @@ def test_bash_completes(root, options):
     assert complete(root, ["tt", "config", "check", "c"]) == ["ci.toml"]
     assert complete(root, ["tt", "compress", "-o", "w"]) == ["workstation.toml"]
     assert complete(root, ["tt", "decompress", "--ex"]) == ["--external-data"]
+    # A FILE in edit, a PATTERN in compress.
+    assert complete(root, ["tt", "edit", "--preserve", "w"]) == ["workstation.toml"]
+    assert complete(root, ["tt", "compress", "--preserve", "w"]) == []
 
 
 def test_zsh_completion(root, options, common):

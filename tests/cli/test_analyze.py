@@ -1,10 +1,8 @@
 """tt analyze: its figures against NumPy, its order against models that were really compressed, and what it refuses."""
 import importlib
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -13,8 +11,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import models
+from pages import check_page
 from test_generated import smooth_pictures
-from test_readme import CONSOLE, ROOT, run, steps_of
+from test_readme import ROOT
 
 DATA = models.ROOT / "tests" / "data"
 DIGITS, PICTURES, WALKER = DATA / "mnist_winml.onnx", DATA / "super_resolution.onnx", DATA / "unitree_velocity" / "policy.onnx"
@@ -395,30 +394,9 @@ def test_without_a_runtime_the_reason_is_told(tt):
 
 # --- the page ---
 
-NUMBER = re.compile(r"[-+~]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
-
-
-def close(shown, real):
-    """Columns may be wider and figures differ in their last digits: sensitivities are measured by a runtime."""
-    if NUMBER.sub("#", " ".join(shown.split())) != NUMBER.sub("#", " ".join(real.split())):
-        return False
-    pairs = zip(NUMBER.findall(shown), NUMBER.findall(real), strict=True)
-    return all(abs(float(a.strip("~")) - float(b.strip("~"))) <= 0.02 * abs(float(a.strip("~"))) + 0.02 for a, b in pairs)
-
-
 def test_the_example_of_the_page_is_real(tt_path, tmp_path, environment):
     folder = tmp_path / "tt"
     (folder / "build").mkdir(parents=True)
     (folder / "build" / "tt").symlink_to(tt_path)
     shutil.copytree(ROOT / "tests", folder / "tests")
-    page = ROOT / "docs" / "analyze.md"
-    steps = steps_of("".join(CONSOLE.findall(page.read_text())))
-    outputs = run([command for command, _ in steps], folder, dict(environment, PATH=f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"))
-    if os.environ.get("TT_ACCEPT"):
-        rest = iter(outputs)
-        page.write_text(CONSOLE.sub(lambda block: "".join("\n".join(["$ " + command.replace("\n", "\n> "), *next(rest)]) + "\n"
-                                                          for command, _ in steps_of(block[0])), page.read_text()))
-        return
-    for (command, shown), real in zip(steps, outputs, strict=True):
-        shown, real = ([re.sub(r"[\d.]+ s, peak.*", "", line) for line in lines] for lines in (shown, real))
-        assert len(shown) == len(real) and all(map(close, shown, real)), "\n".join(["$ " + command, *shown, "tt prints:", *real])
+    check_page(ROOT / "docs" / "analyze.md", folder, environment)

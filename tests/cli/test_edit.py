@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 import make_models
 import models
+from pages import check_page
 from test_analyze import random_weight, save
 
 DIGITS = models.ROOT / "tests" / "data" / "mnist_winml.onnx"
@@ -364,6 +365,15 @@ def test_a_digit_is_removed_and_the_other_nine_stay(tt, tmp_path, preserve):
     before, after = accuracies(tmp_path / "in.onnx"), accuracies(tmp_path / "out.onnx")
     assert before[0] > 0.95 and after[0] < 0.2
     assert after[1] > before[1] - 0.01
+
+
+@pytest.mark.skipif(not (models.SHARED / "mnist_mlp_1024.onnx").exists(), reason="shared/models is not there")
+def test_the_example_of_the_page_is_real(tt_path, tmp_path, environment):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "tt").symlink_to(tt_path)
+    (tmp_path / "models").symlink_to(models.SHARED)
+    (tmp_path / "data").symlink_to(models.SHARED.parent / "data")
+    check_page(models.ROOT / "docs" / "edit.md", tmp_path, environment)
 
 
 def test_a_vector_has_outputs_only(tt, expect_error, tmp_path):

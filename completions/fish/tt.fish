@@ -98,6 +98,7 @@ complete -c tt -n '__tt_is verify' -l eval-timeout -x -d 'seconds for the comman
 complete -c tt -n '__tt_is verify' -l baseline -r -F -d 'report of an earlier run'
 complete -c tt -n '__tt_is verify' -l baseline-tolerance -x -d 'how much worse is allowed'
 complete -c tt -n '__tt_is verify' -l junit -r -F -d 'gates as JUnit XML'
+complete -c tt -n '__tt_is verify' -l rollback -r -F -d 'a lossless .tt that belongs to the file'
 complete -c tt -n '__tt_is verify' -l no-latency -d 'measure no time'
 complete -c tt -n '__tt_is verify' -l isolate -d 'run the models in child processes'
 complete -c tt -n '__tt_is verify' -l seed -x -d 'seed of resampling'

@@ -58,6 +58,11 @@ Json restore_row(const std::string& pattern, const EditReport& report, const con
                          {"before_sha256", hash_of(container.file())}});
 }
 
+std::uint64_t edits_of(const Json& options) {
+  const Json* const rows = options.find("edits");
+  return rows ? rows->as_array("edits").size() : 0;
+}
+
 Json with_edit(const Json& options, Json row) {
   JsonObject all = options.is_object() ? options.as_object("options") : JsonObject{};
   const auto found =

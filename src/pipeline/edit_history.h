@@ -15,6 +15,9 @@ base::Json edit_row(const EditOptions& options, const EditReport& report,
 base::Json restore_row(const std::string& pattern, const EditReport& report,
                        const container::Container& container, const container::Container& rollback);
 
+// How many rows the options of a manifest have. Errors: bad_data if they are no array.
+std::uint64_t edits_of(const base::Json& options);
+
 // The options of a manifest with one more row.
 base::Json with_edit(const base::Json& options, base::Json row);
 

@@ -11,10 +11,11 @@ complete -c tt -n __fish_use_subcommand -f -a verify -d 'measure a compressed mo
 complete -c tt -n __fish_use_subcommand -f -a analyze -d 'show which layers are safe to compress first'
 complete -c tt -n __fish_use_subcommand -f -a calibrate -d 'learn from samples what matters'
 complete -c tt -n __fish_use_subcommand -f -a edit -d 'take a direction out of weights of a .tt file'
+complete -c tt -n __fish_use_subcommand -f -a merge -d 'average models of one architecture'
 complete -c tt -n __fish_use_subcommand -f -a config -d 'show or check the configuration'
 complete -c tt -n __fish_use_subcommand -f -a help -d 'show help'
 complete -c tt -n __fish_use_subcommand -f -a version -d 'show the version'
-complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect verify analyze calibrate edit config version'
+complete -c tt -n '__tt_is help' -f -a 'compress decompress inspect verify analyze calibrate edit merge config version'
 complete -c tt -n '__tt_is config' -a 'show check'
 
 # common
@@ -124,6 +125,20 @@ complete -c tt -n '__tt_is edit' -l no-undo -d 'write no undo file'
 complete -c tt -n '__tt_is edit' -l input -x -d 'how samples become an input'
 complete -c tt -n '__tt_is edit' -l mask-input -x -d 'positions that count'
 complete -c tt -n '__tt_is edit' -l task -x -a 'auto classification lm regression embedding generic' -d 'what the model is for'
+
+# merge
+complete -c tt -n '__tt_is merge' -s o -l output -r -F -d 'the .tt file to write'
+complete -c tt -n '__tt_is merge' -l average -d 'the weighted mean'
+complete -c tt -n '__tt_is merge' -l weights -x -d 'one number a model, as 3,1'
+complete -c tt -n '__tt_is merge' -l target-ratio -x -d 'bytes out / bytes of the dense average'
+complete -c tt -n '__tt_is merge' -l target-bytes -x -d 'largest output'
+complete -c tt -n '__tt_is merge' -l calib -r -F -d 'samples'
+complete -c tt -n '__tt_is merge' -l input -x -d 'how samples become an input'
+complete -c tt -n '__tt_is merge' -l mask-input -x -d 'positions that count'
+complete -c tt -n '__tt_is merge' -l task -x -a 'auto classification lm regression embedding generic' -d 'what the model is for'
+complete -c tt -n '__tt_is merge' -l no-generate -d 'no generated inputs'
+complete -c tt -n '__tt_is merge' -l seed -x -d 'recorded seed'
+complete -c tt -n '__tt_is merge' -l allow-symlinks -d 'follow links to external data'
 
 # analyze
 complete -c tt -n '__tt_is analyze' -l calib -r -F -d 'samples or a .ttcal file'

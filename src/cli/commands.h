@@ -28,6 +28,7 @@ Command decompress_command();
 Command edit_command();
 Command help_command();
 Command inspect_command();
+Command merge_command();
 Command verify_command();
 Command version_command();
 

@@ -156,10 +156,15 @@ class Outputs {
 }  // namespace
 
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
-  const auto start = std::chrono::steady_clock::now();
   check_limit_options(options.limits);
   tensor::check_address_space(base::worker_count(options.threads));
-  const model::Model original = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
+  return compress(options, model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks}),
+                  progress);
+}
+
+CompressReport compress(const CompressOptions& options, const model::Model& original,
+                        base::Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
   check_paths(options, original);
   check_runtime(options, original);
 

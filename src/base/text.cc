@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -126,6 +128,13 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   const Wide bytes = Wide{*whole} * *unit + Wide{fraction} * *unit / scale;
   if (bytes > kLargest) return std::nullopt;
   return static_cast<std::uint64_t>(bytes);
+}
+
+std::string number_text(double value, int digits) {
+  if (std::isnan(value)) return "not a number";
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
+  return text.data();
 }
 
 std::string format_bytes(std::uint64_t bytes) {

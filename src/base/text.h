@@ -17,6 +17,8 @@ std::string quoted(std::string_view name);
 
 // "10MB", "1.5GiB", "4096", "12kB"; empty if malformed, negative or above 2^63.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
+// Rounded to `digits` significant ones, for messages; "not a number" for NaN.
+std::string number_text(double value, int digits = 4);
 // "1.23 MB" (10^6), for people.
 std::string format_bytes(std::uint64_t bytes);
 // A close word of `known` for a mistyped one (edit distance <= 2), or nothing.

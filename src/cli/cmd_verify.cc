@@ -60,11 +60,32 @@ void compare(const Invocation& invocation) {
   if (!report.passed) throw Error(ErrorKind::gate_failed, failure_text(report));
 }
 
-void check_one(const Invocation& invocation) {
+// What no model is run for may only have the option `allowed`.
+void refuse_options(const Invocation& invocation, std::string_view allowed) {
   for (const OptionSpec& spec : verify_command().options)
-    if (spec.name != "allow-symlinks" && invocation.arguments.has(spec.name))
+    if (spec.name != allowed && invocation.arguments.has(spec.name))
       throw Error(ErrorKind::usage, "option --" + std::string(spec.name) + " needs two models",
                   "give the original first, then the candidate");
+}
+
+void check_rollback(const Invocation& invocation) {
+  const std::string rollback = invocation.arguments.text("rollback");
+  const std::string file = only_argument(invocation, "FILE");
+  refuse_options(invocation, "rollback");
+  if (rollback.empty()) throw_usage("a file name is empty");
+  check_standard_input(kName, {file, rollback});
+  ProgressBar progress(invocation.common.progress, standard_error_traits());
+  const pipeline::PairReport report =
+      pipeline::check_pair(file, rollback, invocation.common.threads, progress);
+  print(invocation.common.json ? pair_json(report).dump(2) + "\n" : pair_text(report));
+  if (report.failure.empty()) return;
+  throw Error(ErrorKind::gate_failed,
+              base::quoted(rollback) + " does not belong to " + base::quoted(file) + ": " + report.failure,
+              "give the file that tt compress --rollback wrote with it");
+}
+
+void check_one(const Invocation& invocation) {
+  refuse_options(invocation, "allow-symlinks");
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::IntegrityReport report =
       pipeline::check_integrity(only_argument(invocation, "FILE"), invocation.arguments.has("allow-symlinks"),
@@ -75,7 +96,10 @@ void check_one(const Invocation& invocation) {
 void run(const Invocation& invocation) {
   const std::vector<std::string>& given = invocation.arguments.positional();
   if (given.size() > 2) throw_usage("unexpected argument " + base::quoted(given[2]));
+  const bool pair = invocation.arguments.has("rollback");
+  if (given.size() == 2 && pair) throw_usage("option --rollback needs one file, and two are given");
   if (given.size() == 2) return compare(invocation);
+  if (pair) return check_rollback(invocation);
   check_one(invocation);
 }
 
@@ -85,12 +109,14 @@ Command verify_command() {
   Command command;
   command.name = kName;
   command.summary = "measure a compressed model on your data, or check one file";
-  command.synopsis = {"verify [OPTIONS] ORIGINAL CANDIDATE --data FILE", "verify FILE"};
+  command.synopsis = {"verify [OPTIONS] ORIGINAL CANDIDATE --data FILE", "verify FILE",
+                      "verify FILE.tt --rollback FILE"};
   command.description =
       "Runs both models (.tt or ONNX) on the samples and reports how far their outputs, predictions and\n"
       "speed differ. A limit that is not kept is exit status 1; one that cannot be judged is an error, "
       "never\n"
-      "a pass. With one FILE: every checksum is checked and every weight decoded; nothing is run. Samples\n"
+      "a pass. With one FILE: every checksum is checked and every weight decoded; nothing is run. With\n"
+      "--rollback also: that file restores exactly what FILE.tt was made from, else exit status 1. Samples\n"
       "are .npz (arrays named as the model's inputs, first axis = samples), .npy, safetensors or a folder\n"
       "of ONNX test data.";
   command.options = {
@@ -117,6 +143,9 @@ Command verify_command() {
       {.name = "baseline-tolerance", .value = "R", .help = "so much worse is still allowed, relative"},
       {.name = "junit", .value = "FILE", .help = "also write the gates as JUnit XML"},
       {.name = "per-layer", .help = "also compare the outputs of every layer: where does it go wrong first?"},
+      {.name = "rollback",
+       .value = "FILE",
+       .help = "with one FILE.tt: this lossless .tt restores what it was made from"},
       {.name = "no-latency", .help = "measure no time"},
       {.name = "isolate", .help = "run the models in child processes with limits"},
       {.name = "seed", .value = "N", .help = "seed of resampling"},
@@ -130,7 +159,7 @@ Command verify_command() {
       "tt verify model.onnx model.tt --data test.npz --labels y.npy --max-drop 0.2",
       "tt verify model.onnx model.tt --data test.npz --max-kl 0.01 --confidence 95 --junit gates.xml",
       "tt verify model.onnx model.tt --eval-cmd 'python eval.py {}' --max-eval-drop 0.5",
-      "tt verify model.tt"};
+      "tt verify model.tt", "tt verify model.tt --rollback original.tt"};
   command.run = run;
   return command;
 }

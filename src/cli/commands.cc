@@ -50,8 +50,9 @@ void run_without_command(const std::vector<std::string>& arguments) {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
-      compress_command(),  decompress_command(), inspect_command(), verify_command(), analyze_command(),
-      calibrate_command(), config_command(),     help_command(),    version_command()};
+      compress_command(), decompress_command(), inspect_command(), verify_command(),
+      analyze_command(),  calibrate_command(),  edit_command(),    merge_command(),
+      config_command(),   help_command(),       version_command()};
   return kCommands;
 }
 

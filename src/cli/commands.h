@@ -25,8 +25,10 @@ Command calibrate_command();
 Command compress_command();
 Command config_command();
 Command decompress_command();
+Command edit_command();
 Command help_command();
 Command inspect_command();
+Command merge_command();
 Command verify_command();
 Command version_command();
 

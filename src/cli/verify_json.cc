@@ -165,4 +165,22 @@ Json integrity_json(const pipeline::IntegrityReport& report) {
                          {"seconds", Json(report.seconds)}});
 }
 
+Json pair_json(const pipeline::PairReport& report) {
+  JsonArray sources;
+  for (const pipeline::PairedSource& source : report.sources)
+    sources.push_back(Json(JsonObject{{"location", text_or_null(source.location)},
+                                      {"bytes", Json(source.bytes)},
+                                      {"sha256", Json(source.sha256)}}));
+  const Json rollback(JsonObject{{"path", Json(report.rollback)}, {"bytes", Json(report.bytes_rollback)}});
+  return Json(JsonObject{{"passed", Json(report.failure.empty())},
+                         {"path", Json(report.path)},
+                         {"bytes", Json(report.bytes)},
+                         {"weights", Json(report.weights)},
+                         {"edits", Json(report.edits)},
+                         {"rollback", rollback},
+                         {"sources", Json(std::move(sources))},
+                         {"reason", text_or_null(report.failure)},
+                         {"seconds", Json(report.seconds)}});
+}
+
 }  // namespace tt::cli

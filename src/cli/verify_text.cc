@@ -170,6 +170,25 @@ std::string integrity_text(const pipeline::IntegrityReport& report) {
                      report.weights, checked);
 }
 
+std::string pair_text(const pipeline::PairReport& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const pipeline::PairedSource& source : report.sources)
+    rows.push_back({source.location.empty() ? "the model file" : base::printable(source.location),
+                    std::to_string(source.bytes), source.sha256});
+  const auto shown = [](const std::string& path) {
+    return path == "-" ? std::string("standard input") : base::printable(path);
+  };
+  std::string text =
+      table_text({{"made from"}, {"bytes", true}, {"sha256"}}, rows) +
+      fmt::format("\n{}: {}, {} weights, {} edits: every hash right, every weight decoded\n",
+                  shown(report.path), base::format_bytes(report.bytes), report.weights, report.edits);
+  if (!report.failure.empty())
+    return text + fmt::format("{}: {}: does NOT belong to it\n", shown(report.rollback),
+                              base::format_bytes(report.bytes_rollback));
+  return text + fmt::format("{}: {}: restores exactly these files\n", shown(report.rollback),
+                            base::format_bytes(report.bytes_rollback));
+}
+
 std::string failure_text(const VerifyReport& report) {
   if (report.passed) return {};
   std::string why;

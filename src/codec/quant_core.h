@@ -20,6 +20,14 @@ base::Bytes write_quant_core(const tensor::SicCodes& codes, unsigned axis);
 // that `codes` are.
 double estimate_quant_core(const tensor::SicCodes& codes, unsigned axis, double part = 1);
 
+// The steps alone. Errors: corrupt.
+struct QuantSteps {
+  unsigned axis = kNoAxis;   // where the inputs of the codes lie; kNoAxis: all have the same step
+  float scale = 0;           // that one
+  std::vector<float> steps;  // one an input, 0: all its codes are zero; empty for kNoAxis
+};
+QuantSteps read_quant_steps(const WeightLayout& layout, base::ByteView core);
+
 // Every element is float32(code) * step, converted to the weight's type. Errors: corrupt.
 void read_quant_core(const WeightLayout& layout, base::ByteView core, const PayloadSink& sink);
 

@@ -107,6 +107,13 @@ class Dequantiser {
 
 }  // namespace
 
+QuantSteps read_quant_steps(const WeightLayout& layout, base::ByteView core) {
+  ByteCursor cursor(core);
+  Steps steps = read_head(cursor, layout);
+  const unsigned axis = steps.kind == StepKind::one ? kNoAxis : steps.kind == StepKind::column ? 1 : 0;
+  return {axis, steps.scale, std::move(steps.steps)};
+}
+
 void read_quant_core(const WeightLayout& layout, base::ByteView core, const PayloadSink& sink) {
   ByteCursor cursor(core);
   Steps steps = read_head(cursor, layout);

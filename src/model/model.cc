@@ -65,28 +65,29 @@ Model Model::open(const std::string& path, const OpenOptions& options) {
 }
 
 Model Model::open(base::InputFile file, const std::string& folder, const OpenOptions& options) {
-  return walk(std::move(file),
+  return walk(std::move(file), kMinWeightElements,
               [&](State& state) { resolve_external_data(state.onnx, folder, options, state.files); });
 }
 
-Model Model::open(base::InputFile file, std::vector<SourceFile> beside) {
-  return walk(std::move(file),
+Model Model::open(base::InputFile file, std::vector<SourceFile> beside, std::uint64_t min_elements) {
+  return walk(std::move(file), min_elements,
               [&](State& state) { resolve_external_data(state.onnx, std::move(beside), state.files); });
 }
 
-Model Model::walk(base::InputFile file, const std::function<void(State&)>& resolve) {
+Model Model::walk(base::InputFile file, std::uint64_t min_elements,
+                  const std::function<void(State&)>& resolve) {
   refuse_other_formats(file);
   auto state = std::make_unique<State>();
   state->files.push_back({"", std::move(file)});
   const base::InputFile& main = state->files[0].file;
   if (looks_like_safetensors(main)) {
     state->format = FileFormat::safetensors;
-    state->weights = walk_safetensors(main, state->onnx.notes);
+    state->weights = walk_safetensors(main, state->onnx.notes, min_elements);
     assign_roles_by_name(state->weights);
   } else {
     state->onnx = walk_onnx(main);
     resolve(*state);
-    Selection selection = select_weights(state->onnx, state->files);
+    Selection selection = select_weights(state->onnx, state->files, min_elements);
     state->weights = std::move(selection.weights);
     state->of_tensor = std::move(selection.of_tensor);
     assign_roles(state->onnx, state->of_tensor, state->weights);

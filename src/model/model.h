@@ -2,9 +2,10 @@
 // parsed into memory: only names, dimensions and places are kept, so a model of any size opens in the memory
 // of its graph.
 //
-// Weights: float32/float16/bfloat16/float64 tensors of at least kMinWeightElements elements: initializers of
-// the main graph, of subgraphs (If, Loop, Scan bodies) and functions, `value` of Constant nodes, float
-// tensors of a safetensors file. Everything else belongs to the skeleton and passes through byte for byte.
+// Weights: float32/float16/bfloat16/float64 tensors of at least kMinWeightElements elements (unless another
+// number is given): initializers of the main graph, of subgraphs (If, Loop, Scan bodies) and functions,
+// `value` of Constant nodes, float tensors of a safetensors file. Everything else belongs to the skeleton and
+// passes through byte for byte.
 #pragma once
 
 #include <cstdint>
@@ -117,9 +118,11 @@ class Model {
   // unsupported.
   static Model open(const std::string& path, const OpenOptions& options = {});
   static Model open(base::InputFile file, const std::string& folder, const OpenOptions& options = {});
-  // External data only from the files `beside`, by their locations; nothing is opened. Errors: also bad_data
-  // for any other location.
-  static Model open(base::InputFile file, std::vector<SourceFile> beside);
+  // External data only from the files `beside`, by their locations; nothing is opened. A weight has at least
+  // `min_elements` >= 1 elements; a scalar without dimensions is never one. Errors: also bad_data for any
+  // other location.
+  static Model open(base::InputFile file, std::vector<SourceFile> beside,
+                    std::uint64_t min_elements = kMinWeightElements);
 
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -155,7 +158,8 @@ class Model {
   const State& state() const { return *state_; }
 
  private:
-  static Model walk(base::InputFile file, const std::function<void(State&)>& resolve);
+  static Model walk(base::InputFile file, std::uint64_t min_elements,
+                    const std::function<void(State&)>& resolve);
   explicit Model(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -118,7 +118,8 @@ bool looks_like_safetensors(const base::InputFile& file) {
   return start[8] == '{' && (fits || start[9] == '"' || start[9] == '}' || start[9] == ' ');
 }
 
-std::vector<Weight> walk_safetensors(const base::InputFile& file, std::vector<std::string>& notes) {
+std::vector<Weight> walk_safetensors(const base::InputFile& file, std::vector<std::string>& notes,
+                                     std::uint64_t min_elements) {
   std::uint64_t data_begin = 0;
   Json header = read_header(file, data_begin);
   std::vector<Entry> entries;
@@ -140,7 +141,7 @@ std::vector<Weight> walk_safetensors(const base::InputFile& file, std::vector<st
     std::optional<tensor::DType> dtype = float_type(entry.dtype);
     if (!dtype) {
       ++others[base::printable(entry.dtype)];
-    } else if (!entry.shape.empty() && tensor::element_count(entry.shape) >= kMinWeightElements) {
+    } else if (!entry.shape.empty() && tensor::element_count(entry.shape) >= min_elements) {
       Weight& weight = weights.emplace_back();
       weight.name = entry.name;
       weight.layout = {*dtype, entry.shape, 1, 1};

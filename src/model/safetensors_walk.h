@@ -17,6 +17,7 @@ bool looks_like_safetensors(const base::InputFile& file);
 // Weights in the order of their data, without roles. Adds notes on what passes through.
 // Errors: bad_data (header, hole, overlap, size other than the shape says, and .tt files, with a hint);
 // resource_limit (header size).
-std::vector<Weight> walk_safetensors(const base::InputFile& file, std::vector<std::string>& notes);
+std::vector<Weight> walk_safetensors(const base::InputFile& file, std::vector<std::string>& notes,
+                                     std::uint64_t min_elements = kMinWeightElements);
 
 }  // namespace tt::model

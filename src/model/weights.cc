@@ -23,7 +23,8 @@ const char* obstacle(const TensorInfo& info, const std::vector<SourceFile>& file
 
 class Selector {
  public:
-  Selector(Onnx& onnx, const std::vector<SourceFile>& files) : onnx_(onnx), files_(files) {}
+  Selector(Onnx& onnx, const std::vector<SourceFile>& files, std::uint64_t min_elements)
+      : onnx_(onnx), files_(files), min_elements_(min_elements) {}
 
   Selection run() {
     result_.of_tensor.assign(onnx_.tensors.size(), kNone);
@@ -44,7 +45,7 @@ class Selector {
       return;
     }
     std::uint64_t elements = element_count(onnx_, info);
-    if (elements < kMinWeightElements || info.dims.empty()) return;
+    if (elements < min_elements_ || info.dims.empty()) return;
     if (const char* reason = obstacle(info, files_, elements)) {
       onnx_.notes.push_back(tensor_text(onnx_, info) + ": " + reason);
       return;
@@ -68,6 +69,7 @@ class Selector {
 
   Onnx& onnx_;
   const std::vector<SourceFile>& files_;
+  std::uint64_t min_elements_;
   Selection result_;
   UniqueNames names_;
   std::map<std::string, std::size_t> others_;
@@ -86,8 +88,8 @@ std::string UniqueNames::add(const std::string& name) {
   }
 }
 
-Selection select_weights(Onnx& onnx, const std::vector<SourceFile>& files) {
-  return Selector(onnx, files).run();
+Selection select_weights(Onnx& onnx, const std::vector<SourceFile>& files, std::uint64_t min_elements) {
+  return Selector(onnx, files, min_elements).run();
 }
 
 void set_matrix_view(tensor::WeightLayout& layout, Role role) {

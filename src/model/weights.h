@@ -17,7 +17,7 @@ struct Selection {
 };
 
 // Weights share one entry where their external ranges are the same. Adds notes on all that passes through.
-Selection select_weights(Onnx& onnx, const std::vector<SourceFile>& files);
+Selection select_weights(Onnx& onnx, const std::vector<SourceFile>& files, std::uint64_t min_elements);
 
 // Matrix view of a tensor: kernels dim0 x rest, recurrent and other tensors (leading dims) x last, vectors 1
 // x n.

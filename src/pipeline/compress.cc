@@ -1,10 +1,8 @@
 #include "pipeline/compress.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -70,19 +68,13 @@ std::vector<std::string> warnings_of(const CompressJob& job, const model::Model&
   return warnings;
 }
 
-std::string short_text(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g", value);
-  return text.data();
-}
-
 // Under svd and tt an error bound is a wish: what misses it is named.
 void name_missed_wishes(const CompressOptions& options, CompressReport& report) {
   if (options.method == "auto" || !options.epsilon) return;
   for (const WeightReport& weight : report.weights)
     if (weight.relative_error > *options.epsilon)
       report.warnings.push_back("weight " + base::quoted(weight.name) + " misses epsilon: relative error " +
-                                short_text(weight.relative_error));
+                                base::number_text(weight.relative_error, 3));
 }
 
 void describe(const FittedPlan& fitted, const CompressJob& job, CompressReport& report) {
@@ -171,10 +163,15 @@ class Outputs {
 }  // namespace
 
 CompressReport compress(const CompressOptions& options, base::Progress& progress) {
-  const auto start = std::chrono::steady_clock::now();
   check_limit_options(options.limits);
   tensor::check_address_space(base::worker_count(options.threads));
-  const model::Model original = model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks});
+  return compress(options, model::Model::open(options.input, {.allow_symlinks = options.allow_symlinks}),
+                  progress);
+}
+
+CompressReport compress(const CompressOptions& options, const model::Model& original,
+                        base::Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
   check_paths(options, original);
   check_runtime(options, original);
 

@@ -20,6 +20,12 @@ struct TensorSpec {
   std::string spec;  // a SPEC of codec/encoding.h, or "skip"
 };
 
+// One of the models that the input is the mean of (pipeline/merge.h).
+struct MergedParent {
+  std::string sha256;  // of the .tt file, or of the model (runtime::model_hash)
+  double share = 0;
+};
+
 struct CompressOptions {
   std::string input, output;                  // paths; "-" for the standard streams
   std::optional<double> target_ratio;         // of the input's bytes; never exceeded
@@ -45,6 +51,7 @@ struct CompressOptions {
   std::uint64_t max_memory = 0;   // of the child process for that; 0 is no limit
   bool allow_symlinks = false;
   bool fail_on_nan = false;
+  std::vector<MergedParent> merged;  // recorded in the manifest
 };
 
 struct CompressReport {
@@ -70,5 +77,7 @@ struct CompressReport {
 // Errors: those of model, codec, container, runtime; goal_unreachable with the smallest possible size or the
 // quality that was reached; usage for impossible options.
 CompressReport compress(const CompressOptions& options, base::Progress& progress);
+// A model that is open already; options.input is not read.
+CompressReport compress(const CompressOptions& options, const model::Model& model, base::Progress& progress);
 
 }  // namespace tt::pipeline

@@ -7,7 +7,9 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "container/container.h"
+#include "pipeline/edit_history.h"
 #include "pipeline/restore.h"
+#include "pipeline/rollback_pair.h"
 #include "pipeline/verify.h"
 
 namespace tt::pipeline {
@@ -47,17 +49,18 @@ void check_weights(const container::Container& container, unsigned threads, base
   progress.done();
 }
 
-void check_container(const container::Container& container, unsigned threads, base::Progress& progress,
-                     IntegrityReport& report) {
+void check_container(const container::Container& container, unsigned threads, base::Progress& progress) {
+  if (container.manifest().exact)
+    check_restored(container, threads, progress);
+  else
+    check_weights(container, threads, progress);
+}
+
+void describe(const container::Container& container, IntegrityReport& report) {
   report.kind = "tt";
   report.bytes = report.checked_bytes = container.size().total;
   report.weights = container.manifest().weights.size();
   report.exact = container.manifest().exact;
-  if (report.exact) {
-    check_restored(container, threads, progress);
-  } else {
-    check_weights(container, threads, progress);
-  }
 }
 
 // A model has no hashes: its structure is walked, and every payload read.
@@ -85,13 +88,33 @@ IntegrityReport check_integrity(const std::string& path, bool allow_symlinks, un
   report.path = path;
   base::InputFile file = base::InputFile::open(path);
   if (container::Container::looks_like(file)) {
-    check_container(container::Container::open(std::move(file)), threads, progress, report);
+    const container::Container container = container::Container::open(std::move(file));
+    describe(container, report);
+    check_container(container, threads, progress);
   } else {
     const std::string folder = std::filesystem::path(path).parent_path().string();
     check_model(model::Model::open(std::move(file), folder.empty() ? "." : folder,
                                    {.allow_symlinks = allow_symlinks}),
                 threads, progress, report);
   }
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+PairReport check_pair(const std::string& path, const std::string& rollback, unsigned threads,
+                      base::Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  threads = base::worker_count(threads);
+  const container::Container file = container::Container::open(base::InputFile::open(path));
+  const container::Container other = container::Container::open(base::InputFile::open(rollback));
+  check_container(file, threads, progress);
+  check_container(other, threads, progress);
+  PairReport report{
+      path, rollback, file.size().total, other.size().total, file.manifest().weights.size(), 0, {}, {}, 0};
+  report.edits = edits_of(file.manifest().options);
+  for (const container::SourceEntry& source : file.manifest().sources)
+    report.sources.push_back({source.location, source.bytes, base::hex(source.sha256)});
+  report.failure = pair_obstacle(file, other);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

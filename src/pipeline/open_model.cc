@@ -30,26 +30,6 @@ void check_size(const model::Placement& placement, const std::string& name) {
                 "use a machine with more memory");
 }
 
-model::Skeleton skeleton_of(const container::Container& container) {
-  container.check_skeleton();
-  model::Skeleton skeleton{{}, container.manifest().files};
-  container.read_literals([&](base::ByteView piece) {
-    skeleton.literals.insert(skeleton.literals.end(), piece.begin(), piece.end());
-  });
-  return skeleton;
-}
-
-model::Model decoded_model(const container::Container& container, unsigned threads) {
-  const container::Manifest& manifest = container.manifest();
-  check_size(placement_of(container), container.file().name());
-  std::vector<std::uint64_t> sizes;
-  for (const container::WeightEntry& entry : manifest.weights) sizes.push_back(entry.target_size);
-  const auto decode = [&](std::size_t index, const runtime::PayloadSink& sink) {
-    decode_weight(container, index, sink);
-  };
-  return runtime::assembled_model(skeleton_of(container), sizes, decode, container.file().name(), threads);
-}
-
 void require_graph(const model::Model& model, const std::string& path) {
   if (model.format() != model::FileFormat::onnx)
     throw Error(ErrorKind::unsupported,
@@ -66,6 +46,18 @@ OpenedModel open_container(base::InputFile file, unsigned threads) {
 }
 
 }  // namespace
+
+model::Model decoded_model(const container::Container& container, unsigned threads) {
+  const container::Manifest& manifest = container.manifest();
+  check_size(placement_of(container), container.file().name());
+  std::vector<std::uint64_t> sizes;
+  for (const container::WeightEntry& entry : manifest.weights) sizes.push_back(entry.target_size);
+  const auto decode = [&](std::size_t index, const runtime::PayloadSink& sink) {
+    decode_weight(container, index, sink);
+  };
+  return runtime::assembled_model({literals_of(container), manifest.files}, sizes, decode,
+                                  container.file().name(), threads);
+}
 
 OpenedModel open_weights(const std::string& path, bool allow_symlinks, unsigned threads) {
   base::InputFile file = base::InputFile::open(path);

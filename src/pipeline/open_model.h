@@ -14,6 +14,9 @@ struct OpenedModel {
   std::string kind;                          // "tt", "onnx"
   std::optional<std::string> source_sha256;  // of a .tt: the original's
 };
+// The model that a container holds, in memory. Errors: corrupt; resource_limit if it does not fit there.
+model::Model decoded_model(const container::Container& container, unsigned threads);
+
 // The same with safetensors, which hold no graph: nothing is run. `kind` also "safetensors".
 OpenedModel open_weights(const std::string& path, bool allow_symlinks = false, unsigned threads = 0);
 

@@ -105,6 +105,10 @@ Json options_json(const CompressOptions& options, bool lossless) {
   if (!options.generate) json.emplace_back("generate", false);
   if (options.min_size != 0) json.emplace_back("min_size", options.min_size);
   if (!options.plan_in.empty()) json.emplace_back("plan", true);
+  JsonArray merged;
+  for (const MergedParent& parent : options.merged)
+    merged.push_back(Json(JsonObject{{"sha256", Json(parent.sha256)}, {"share", Json(parent.share)}}));
+  if (!merged.empty()) json.emplace_back("merged", std::move(merged));
   return json;
 }
 

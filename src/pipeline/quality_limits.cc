@@ -1,9 +1,7 @@
 #include "pipeline/quality_limits.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <set>
 
 #include "base/error.h"
@@ -14,13 +12,6 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-
-std::string number(double value) {
-  if (std::isnan(value)) return "not a number";
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
-}
 
 std::string option_of(const QualityLimits& limits) {
   if (limits.max_kl) return "--max-kl";
@@ -61,9 +52,9 @@ std::string quality_text(const Quality& quality, bool only_missed) {
   for (const KeptLimit& limit : quality.limits) {
     if (only_missed && limit.kept) continue;
     if (!text.empty()) text += ", ";
-    text += limit.name + " " + number(limit.value);
+    text += limit.name + " " + base::number_text(limit.value);
     if (!limit.where.empty()) text += " of " + limit.where;
-    text += " (limit " + number(limit.limit) + ")";
+    text += " (limit " + base::number_text(limit.limit) + ")";
   }
   return text;
 }

@@ -90,6 +90,14 @@ void write_literals(const container::Container& container, const model::Placemen
   container.read_literals([&](base::ByteView piece) { literals(piece); });
 }
 
+base::Bytes literals_of(const container::Container& container) {
+  base::Bytes literals;
+  container.check_skeleton();
+  container.read_literals(
+      [&](base::ByteView piece) { literals.insert(literals.end(), piece.begin(), piece.end()); });
+  return literals;
+}
+
 void write_literals(const model::Skeleton& skeleton, const model::Placement& placement,
                     std::vector<base::OutputFile>& outs) {
   LiteralWriter(placement.literals, outs)(skeleton.literals);

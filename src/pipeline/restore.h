@@ -29,6 +29,8 @@ void write_literals(const container::Container& container, const model::Placemen
                     std::vector<base::OutputFile>& outs);
 void write_literals(const model::Skeleton& skeleton, const model::Placement& placement,
                     std::vector<base::OutputFile>& outs);
+// The same in memory.
+base::Bytes literals_of(const container::Container& container);
 // Weight `index` of the container, decoded, to all its targets.
 void write_weight(const container::Container& container, std::size_t index,
                   const std::vector<model::Target>& targets, std::vector<base::OutputFile>& outs);

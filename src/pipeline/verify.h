@@ -83,4 +83,23 @@ struct IntegrityReport {
 IntegrityReport check_integrity(const std::string& path, bool allow_symlinks, unsigned threads,
                                 base::Progress& progress);
 
+// Does a rollback file belong to a compressed one (pipeline/rollback_pair.h)? Both are checked as
+// check_integrity() does, so that the rollback file was really restored. Errors: corrupt; bad_data for what
+// is no .tt file.
+struct PairedSource {
+  std::string location;  // empty: the model file
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+struct PairReport {
+  std::string path, rollback;
+  std::uint64_t bytes = 0, bytes_rollback = 0, weights = 0;
+  std::uint64_t edits = 0;            // of the compressed file since it was made
+  std::vector<PairedSource> sources;  // that the compressed file was made from
+  std::string failure;                // why it does not belong, or empty
+  double seconds = 0;
+};
+PairReport check_pair(const std::string& path, const std::string& rollback, unsigned threads,
+                      base::Progress& progress);
+
 }  // namespace tt::pipeline

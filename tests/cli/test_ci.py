@@ -95,7 +95,8 @@ def test_a_good_model_passes_and_leaves_its_artefacts(workspace, runner, tt):
     assert (folder / "out" / "model.tt").stat().st_size <= 0.25 * (folder / "models" / "digits.onnx").stat().st_size
     assert json.loads((folder / "out" / "compress.json").read_text())["calibrated"]
     suite = xml.parse(folder / "out" / "gates.xml").getroot()
-    assert [case.find("failure") for case in suite.iter("testcase")] == [None]
+    cases = {case.get("name"): case.find("failure") for case in suite.iter("testcase")}
+    assert "max_drop" in cases and set(cases.values()) == {None}
     assert tt("decompress", folder / "out" / "rollback.tt", "-o", "back.onnx").status == 0
     assert (folder / "back.onnx").read_bytes() == (folder / "models" / "digits.onnx").read_bytes()
 

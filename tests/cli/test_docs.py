@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["compress", "decompress", "inspect", "verify", "analyze", "calibrate", "config"]
+COMMANDS = ["compress", "decompress", "inspect", "verify", "analyze", "calibrate", "edit", "merge", "config"]
 OPTION = re.compile(r"--[a-z][a-z-]+")
 
 
@@ -72,7 +72,7 @@ def test_the_page(root, options, common):
     assert table_options(sections["Common options"]) == common
     titles = {"compress": "tt compress MODEL -o OUT.tt", "decompress": "tt decompress FILE.tt -o OUT", "inspect": "tt inspect FILE",
               "verify": "tt verify ORIGINAL CANDIDATE, tt verify FILE",
-              "analyze": "tt analyze MODEL", "calibrate": "tt calibrate MODEL SAMPLES -o OUT.ttcal", "config": "tt config show, tt config check FILE"}
+              "analyze": "tt analyze MODEL", "calibrate": "tt calibrate MODEL SAMPLES -o OUT.ttcal", "edit": "tt edit IN.tt -o OUT.tt", "merge": "tt merge --average A.tt B.tt ... -o OUT.tt", "config": "tt config show, tt config check FILE"}
     for command, title in titles.items():
         own = {name: value for name, value in options[command].items() if name not in common}
         assert table_options(sections[title]) == own
@@ -105,6 +105,9 @@ def test_bash_completes(root, options):
     assert complete(root, ["tt", "config", "check", "w"]) == ["workstation.toml"]
     assert complete(root, ["tt", "compress", "-o", "w"]) == ["workstation.toml"]
     assert complete(root, ["tt", "decompress", "--ex"]) == ["--external-data"]
+    # A FILE in edit, a PATTERN in compress.
+    assert complete(root, ["tt", "edit", "--preserve", "w"]) == ["workstation.toml"]
+    assert complete(root, ["tt", "compress", "--preserve", "w"]) == []
 
 
 def test_zsh_completion(root, options, common):
@@ -198,6 +201,6 @@ def test_exit_statuses_are_the_same_everywhere(root, tt):
     man = (root / "man" / "tt.1.scd").read_text()
     listed = set(re.findall(r"\*(\d+)\*", man[man.index("# EXIT STATUS"):]))
     assert listed == numbers - {"69"}  # no command of this version uses the network
-    for name in ("tt-compress", "tt-decompress", "tt-inspect", "tt-verify", "tt-analyze", "tt-calibrate", "tt-config"):
+    for name in ("tt-compress", "tt-decompress", "tt-inspect", "tt-verify", "tt-analyze", "tt-calibrate", "tt-edit", "tt-merge", "tt-config"):
         text = (root / "man" / f"{name}.1.scd").read_text()
         assert set(re.findall(r"\*(\d+)\*", text[text.index("# EXIT STATUS"):])) == listed

@@ -1,9 +1,21 @@
 #include "base/text.h"
 
+#include <limits>
+
 #include "base/utf8.h"
 #include "support.h"
 
 using namespace tt::base;
+
+TEST_CASE("numbers in messages") {
+  CHECK(number_text(0.125) == "0.125");
+  CHECK(number_text(1.0 / 3) == "0.3333");
+  CHECK(number_text(1.0 / 3, 2) == "0.33");
+  CHECK(number_text(12345678) == "1.235e+07");
+  CHECK(number_text(-2.5) == "-2.5");
+  CHECK(number_text(std::numeric_limits<double>::infinity()) == "inf");
+  CHECK(number_text(std::numeric_limits<double>::quiet_NaN()) == "not a number");
+}
 
 TEST_CASE("names are shown without anything that a terminal obeys") {
   using namespace std::string_view_literals;

@@ -10,6 +10,8 @@ NUMBER = re.compile(r"[-+~]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 def close(shown, real):
     """Columns may be wider and figures differ in their last digits: a runtime measures them."""
+    if shown == real:
+        return True  # a hash may look like a number without end
     if NUMBER.sub("#", " ".join(shown.split())) != NUMBER.sub("#", " ".join(real.split())):
         return False
     pairs = zip(NUMBER.findall(shown), NUMBER.findall(real), strict=True)

@@ -107,9 +107,11 @@ void compare_on_samples(const VerifyOptions& options, const Models& models, base
   report.task_reason = task.reason;
   report.judgement =
       runtime::Judge(original, samples, judge_options(options, task, given)).judge(candidate, progress);
-  if (options.per_layer)
+  if (options.per_layer) {
     report.layers = layer_qualities(models.original.model, models.candidate.model, samples,
                                     {session_options(options), options.mask_input}, progress);
+    report.warnings.insert(report.warnings.end(), report.layers->notes.begin(), report.layers->notes.end());
+  }
   if (options.isolate && !options.latency) return;
   const runtime::Batches batches(original, samples, 0, samples.size(), 1);
   if (options.latency)

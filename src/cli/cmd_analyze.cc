@@ -64,9 +64,16 @@ AnalyzeOptions make_options(const Invocation& invocation) {
   return options;
 }
 
-std::vector<std::string> used_paths(const Arguments& arguments, const AnalyzeOptions& options) {
-  return {options.model,          options.samples.calib,    options.labels,
-          arguments.text("data"), arguments.text("labels"), arguments.text("sweep-out")};
+std::vector<std::string> input_paths(const Arguments& arguments, const AnalyzeOptions& options) {
+  return {options.model, options.samples.calib, options.labels, arguments.text("data"),
+          arguments.text("labels")};
+}
+
+std::optional<pipeline::SweepOptions> wished_sweep(const Invocation& invocation,
+                                                   const AnalyzeOptions& options) {
+  if (invocation.arguments.has("sweep")) return sweep_options(invocation, options);
+  check_no_sweep(invocation.arguments);
+  return std::nullopt;
 }
 
 void warn(const Invocation& invocation, const std::vector<std::string>& warnings) {
@@ -79,13 +86,11 @@ void run(const Invocation& invocation) {
   const AnalyzeOptions options = make_options(invocation);
   const std::string* given = arguments.value("top");
   const std::uint64_t top = given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
-  std::optional<pipeline::SweepOptions> sweeping;
-  if (arguments.has("sweep"))
-    sweeping = sweep_options(invocation, options);
-  else
-    check_no_sweep(arguments);
-  SweepFile points(arguments, sweeping);
-  ReportFiles files(kName, arguments, used_paths(arguments, options));
+  std::vector<std::string> used = input_paths(arguments, options);
+  const std::optional<pipeline::SweepOptions> sweeping = wished_sweep(invocation, options);
+  SweepFile points(arguments, sweeping, used);
+  if (sweeping) used.insert(used.end(), {arguments.text("sweep-out"), sweeping->checkpoint});
+  ReportFiles files(kName, arguments, used);
   ProgressBar progress(invocation.common.progress, standard_error_traits());
   const pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
   warn(invocation, report.warnings);

@@ -25,8 +25,10 @@ def folder(tmp_path_factory, tt_path):
 
 
 def arguments(folder, *more):
-    return ["analyze", folder / "digits.onnx", "--sweep", "--data", folder / "test.npz", "--labels", folder / "labels.npy",
-            "--no-latency", "--no-generate", *more]
+    """Of a sweep; --data and --labels may be given otherwise."""
+    samples = {"--data": folder / "test.npz", "--labels": folder / "labels.npy"}
+    usual = [item for option, path in samples.items() if option not in more for item in (option, path)]
+    return ["analyze", folder / "digits.onnx", "--sweep", *usual, "--no-latency", "--no-generate", *more]
 
 
 def sweep_of(result):
@@ -228,10 +230,35 @@ def test_wrong_uses(expect_error, tmp_path, folder, options, words):
     assert not list(tmp_path.glob("s.*"))
 
 
-def test_the_output_is_no_input(expect_error, tmp_path, folder):
-    (tmp_path / "x.csv").write_bytes((folder / "test.npz").read_bytes())
-    expect_error(64, "usage", ["x.csv"], "analyze", folder / "digits.onnx", "--sweep", "--data", "x.csv", "--sweep-out", "x.csv")
-    assert (tmp_path / "x.csv").read_bytes() == (folder / "test.npz").read_bytes()
+@pytest.mark.parametrize("option, name", [("--data", "x.csv"), ("--data", "x.csv.part"), ("--calib", "x.csv"), ("--names", "x.csv")])
+def test_the_output_is_no_input(expect_error, tmp_path, folder, option, name):
+    """Nor may what is kept while it lasts replace one."""
+    (tmp_path / name).write_bytes((folder / "test.npz").read_bytes())
+    expect_error(64, "usage", [name], *arguments(folder, option, name, "--sweep-out", "x.csv"))
+    assert (tmp_path / name).read_bytes() == (folder / "test.npz").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_page_is_no_output_of_the_sweep(expect_error, tmp_path, folder):
+    for name in "s.json", "s.json.part":
+        expect_error(64, "usage", ["--report", name], *arguments(folder, "--sweep-out", "s.json", "--report", name))
+
+
+@pytest.mark.parametrize("missing", ["--data", "--labels"])
+def test_what_is_missing_is_found_before_the_analysis(tt, tmp_path, folder, missing):
+    done = tt(*arguments(folder, missing, "nowhere.npz", "--progress", "always"))
+    assert done.status == 66 and "nowhere.npz" in done.stderr and "analysing" not in done.stderr, done
+
+
+def test_warnings_survive_an_interruption(tt, tt_path, tmp_path, folder, environment):
+    """The sweep warns of what few samples show: a resumed one does, too."""
+    import numpy as np
+    few = {name: array[:8] for name, array in np.load(folder / "calibration.npz").items()}
+    np.savez(tmp_path / "few.npz", **few)
+    interrupted(tt_path, tmp_path, folder, environment, "--calib", "few.npz")
+    first = arguments(folder, "--methods", "auto", "--ratios", 0.5, "--sweep-out", "s.csv", "--calib", "few.npz")
+    resumed, fresh = tt(*first, "--resume"), tt(*first)
+    assert fresh.stderr and resumed.stderr == fresh.stderr
 
 
 def test_models_that_cannot_be_swept(tt, expect_error, tmp_path, folder):
@@ -244,7 +271,6 @@ def test_models_that_cannot_be_swept(tt, expect_error, tmp_path, folder):
     expect_error(65, "unsupported", ["weights without a graph"], "analyze", "w.safetensors", "--sweep", "--data", folder / "test.npz")
 
 
-def test_a_folder_that_cannot_be_written_is_found_first(tt, tmp_path, folder):
-    started = time.monotonic()
-    done = tt(*arguments(folder, "--sweep-out", os.path.join("nowhere", "s.csv")))
-    assert done.status == 73 and time.monotonic() - started < 5
+def test_a_folder_that_cannot_be_written_is_found_first(tt, folder):
+    done = tt(*arguments(folder, "--sweep-out", os.path.join("nowhere", "s.csv"), "--progress", "always"))
+    assert done.status == 73 and "nowhere" in done.stderr and "analysing" not in done.stderr, done

@@ -107,6 +107,7 @@ SweepFile::SweepFile(const Arguments& arguments, const std::optional<pipeline::S
   for (const std::string& input : inputs)
     for (const std::string* output : {&path_, &checkpoint_})
       if (!input.empty()) check_output(kName, "sweep-out", input, *output);
+  base::OutputFile::create(checkpoint_);  // only to see that it can be
   out_ = base::OutputFile::create(path_);
 }
 

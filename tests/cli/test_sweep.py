@@ -274,3 +274,10 @@ def test_models_that_cannot_be_swept(tt, expect_error, tmp_path, folder):
 def test_a_folder_that_cannot_be_written_is_found_first(tt, folder):
     done = tt(*arguments(folder, "--sweep-out", os.path.join("nowhere", "s.csv"), "--progress", "always"))
     assert done.status == 73 and "nowhere" in done.stderr and "analysing" not in done.stderr, done
+
+
+def test_a_checkpoint_that_cannot_be_written_is_found_first(tt, tmp_path, folder):
+    (tmp_path / "s.csv.part").mkdir()
+    done = tt(*arguments(folder, "--sweep-out", "s.csv", "--progress", "always"))
+    assert done.status == 73 and "'s.csv.part'" in done.stderr and "analysing" not in done.stderr, done
+    assert [path.name for path in tmp_path.iterdir()] == ["s.csv.part"]

@@ -81,11 +81,20 @@ void warn(const Invocation& invocation, const std::vector<std::string>& warnings
     for (const std::string& warning : warnings) talk("tt: warning: " + warning + "\n");
 }
 
+std::uint64_t wished_top(const Arguments& arguments) {
+  const std::string* given = arguments.value("top");
+  return given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
+}
+
+std::string text_of(const pipeline::AnalyzeReport& report, const std::optional<pipeline::SweepReport>& swept,
+                    std::uint64_t top, bool verbose) {
+  return analysis_text(report, top, verbose) + (swept ? "\n" + sweep_text(*swept) : "");
+}
+
 void run(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   const AnalyzeOptions options = make_options(invocation);
-  const std::string* given = arguments.value("top");
-  const std::uint64_t top = given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
+  const std::uint64_t top = wished_top(arguments);
   std::vector<std::string> used = input_paths(arguments, options);
   const std::optional<pipeline::SweepOptions> sweeping = wished_sweep(invocation, options);
   SweepFile points(arguments, sweeping, used);
@@ -101,8 +110,8 @@ void run(const Invocation& invocation) {
     points.write(*swept);
   }
   if (files.wanted()) files.write(analysis_json(report, swept, kDrawnPairs));
-  if (invocation.common.json) return print(analysis_json(report, swept, top).dump(2) + "\n");
-  print(analysis_text(report, top, invocation.common.verbose) + (swept ? "\n" + sweep_text(*swept) : ""));
+  print(invocation.common.json ? analysis_json(report, swept, top).dump(2) + "\n"
+                               : text_of(report, swept, top, invocation.common.verbose));
 }
 
 }  // namespace

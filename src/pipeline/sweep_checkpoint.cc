@@ -80,6 +80,22 @@ SweepPoint parse_point(const Json& json, const std::string& what) {
   return point;
 }
 
+// Errors: bad_data: none, or one of another identity.
+Json checkpoint_json(const std::string& path, const Json& identity, const std::string& what) {
+  const base::InputFile file = base::InputFile::open(path);
+  const base::JsonLimits limits;
+  if (file.size() > limits.max_bytes) throw Error(ErrorKind::bad_data, what + " is too large to be one");
+  const base::Bytes bytes = file.read_bytes(0, file.size());
+  Json json = base::parse_json(base::text_of(bytes), what, limits);
+  const Json* version = json.find("tt_sweep");
+  if (version == nullptr || version->as_uint(what) != 1)
+    throw Error(ErrorKind::bad_data, what + " is none of this version", "remove it, or leave --resume out");
+  if (json.at("identity", what).dump() != identity.dump())
+    throw Error(ErrorKind::bad_data, what + " is of another model, samples or options",
+                "use those that it was begun with, or leave --resume out to begin again");
+  return json;
+}
+
 }  // namespace
 
 Json point_json(const SweepPoint& point) {
@@ -106,17 +122,7 @@ SweepCheckpoint::SweepCheckpoint(std::string path, Json identity, bool resume)
 
 void SweepCheckpoint::read() {
   const std::string what = "checkpoint " + base::quoted(path_);
-  const base::InputFile file = base::InputFile::open(path_);
-  const base::JsonLimits limits;
-  if (file.size() > limits.max_bytes) throw Error(ErrorKind::bad_data, what + " is too large to be one");
-  const base::Bytes bytes = file.read_bytes(0, file.size());
-  const Json json = base::parse_json(base::text_of(bytes), what, limits);
-  const Json* version = json.find("tt_sweep");
-  if (version == nullptr || version->as_uint(what) != 1)
-    throw Error(ErrorKind::bad_data, what + " is none of this version", "remove it, or leave --resume out");
-  if (json.at("identity", what).dump() != identity_.dump())
-    throw Error(ErrorKind::bad_data, what + " is of another model, samples or options",
-                "use those that it was begun with, or leave --resume out to begin again");
+  const Json json = checkpoint_json(path_, identity_, what);
   task = word(json.at("task", what).as_string(what), what);
   measure = word(json.at("measure", what).as_string(what), what);
   samples = json.at("samples", what).as_uint(what);

@@ -110,6 +110,7 @@ void run(const Invocation& invocation) {
     points.write(*swept);
   }
   if (files.wanted()) files.write(analysis_json(report, swept, kDrawnPairs));
+  points.finish();
   print(invocation.common.json ? analysis_json(report, swept, top).dump(2) + "\n"
                                : text_of(report, swept, top, invocation.common.verbose));
 }

@@ -116,7 +116,10 @@ void SweepFile::write(const pipeline::SweepReport& report) {
   const std::string text = path_.ends_with(".csv") ? sweep_csv(report) : sweep_json(report).dump(2) + "\n";
   out_->write(0, base::view_of(text));
   out_->commit();
-  std::remove(checkpoint_.c_str());
+}
+
+void SweepFile::finish() {
+  if (out_) std::remove(checkpoint_.c_str());
 }
 
 }  // namespace tt::cli

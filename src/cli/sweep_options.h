@@ -28,8 +28,10 @@ class SweepFile {
   SweepFile(const Arguments& arguments, const std::optional<pipeline::SweepOptions>& options,
             const std::vector<std::string>& inputs);
 
-  // Then the checkpoint goes. Errors: write_failed.
+  // Errors: write_failed.
   void write(const pipeline::SweepReport& report);
+  // Removes the checkpoint: once every output is written, for until then --resume spares the work.
+  void finish();
 
  private:
   std::string path_, checkpoint_;

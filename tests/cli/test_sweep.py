@@ -182,6 +182,22 @@ def interrupted(tt_path, tmp_path, folder, environment, *more):
     running.stderr.close()
 
 
+def test_a_page_that_cannot_be_written_costs_no_second_sweep(tt, tt_path, tmp_path, folder, environment):
+    options = ["--methods", "auto", "--sweep-out", "s.csv", "--report", "r.html"]
+    running = subprocess.Popen([str(tt_path), *map(str, arguments(folder, *options))], cwd=tmp_path, env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "s.csv.part").exists() and running.poll() is None:
+        time.sleep(0.01)
+    (tmp_path / "r.html").mkdir()
+    message = running.communicate()[1]
+    assert running.returncode == 74 and "r.html" in message, message
+    assert (tmp_path / "s.csv").exists() and (tmp_path / "s.csv.part").exists()
+    (tmp_path / "r.html").rmdir()
+    sweep = sweep_of(tt(*arguments(folder, *options, "--resume", "--json")))
+    assert sweep["resumed"] == len(sweep["points"]) == 9
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "s.csv"]
+
+
 def test_more_settings_may_be_asked_for(tt, tt_path, tmp_path, folder, environment):
     interrupted(tt_path, tmp_path, folder, environment)
     sweep = sweep_of(tt(*arguments(folder, "--methods", "auto,tt-rank", "--ratios", "0.5,0.3", "--ranks", 8, "--sweep-out", "s.csv",

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -76,9 +77,18 @@ std::optional<pipeline::SweepOptions> wished_sweep(const Invocation& invocation,
   return std::nullopt;
 }
 
-void warn(const Invocation& invocation, const std::vector<std::string>& warnings) {
-  if (!invocation.common.quiet)
-    for (const std::string& warning : warnings) talk("tt: warning: " + warning + "\n");
+void warn(const Invocation& invocation, const std::string& warning) {
+  if (!invocation.common.quiet) talk("tt: warning: " + warning + "\n");
+}
+
+// What the sweep has to say beside the analysis: both see the same samples.
+void add_warnings(const Invocation& invocation, const std::vector<std::string>& more,
+                  std::vector<std::string>& warnings) {
+  for (const std::string& warning : more) {
+    if (std::find(warnings.begin(), warnings.end(), warning) != warnings.end()) continue;
+    warn(invocation, warning);
+    warnings.push_back(warning);
+  }
 }
 
 std::uint64_t wished_top(const Arguments& arguments) {
@@ -101,12 +111,12 @@ void run(const Invocation& invocation) {
   if (sweeping) used.insert(used.end(), {arguments.text("sweep-out"), sweeping->checkpoint});
   ReportFiles files(kName, arguments, used);
   ProgressBar progress(invocation.common.progress, standard_error_traits());
-  const pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
-  warn(invocation, report.warnings);
+  pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
+  for (const std::string& warning : report.warnings) warn(invocation, warning);
   std::optional<pipeline::SweepReport> swept;
   if (sweeping) {
     swept = pipeline::sweep(*sweeping, progress);
-    warn(invocation, swept->warnings);
+    add_warnings(invocation, swept->warnings, report.warnings);
     points.write(*swept);
   }
   if (files.wanted()) files.write(analysis_json(report, swept, kDrawnPairs));

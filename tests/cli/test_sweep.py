@@ -267,14 +267,18 @@ def test_what_is_missing_is_found_before_the_analysis(tt, tmp_path, folder, miss
 
 
 def test_warnings_survive_an_interruption(tt, tt_path, tmp_path, folder, environment):
-    """The sweep warns of what few samples show: a resumed one does, too."""
+    """What the sweep and the analysis warn of is said once, and a resumed sweep says what the first one said."""
     import numpy as np
     few = {name: array[:8] for name, array in np.load(folder / "calibration.npz").items()}
     np.savez(tmp_path / "few.npz", **few)
     interrupted(tt_path, tmp_path, folder, environment, "--calib", "few.npz")
-    first = arguments(folder, "--methods", "auto", "--ratios", 0.5, "--sweep-out", "s.csv", "--calib", "few.npz")
-    resumed, fresh = tt(*first, "--resume"), tt(*first)
-    assert fresh.stderr and resumed.stderr == fresh.stderr
+    part = json.loads((tmp_path / "s.csv.part").read_text())
+    assert part["warnings"], "few samples"
+    part["warnings"].append("multiply-adds are not known")
+    (tmp_path / "s.csv.part").write_text(json.dumps(part))
+    done = tt(*arguments(folder, "--methods", "auto", "--ratios", 0.5, "--sweep-out", "s.csv", "--calib", "few.npz", "--resume", "--json"))
+    assert json.loads(done.stdout)["warnings"] == part["warnings"]
+    assert done.stderr.splitlines() == ["tt: warning: " + warning for warning in part["warnings"]]
 
 
 def test_models_that_cannot_be_swept(tt, expect_error, tmp_path, folder):

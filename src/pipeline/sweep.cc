@@ -59,7 +59,7 @@ class Bench {
     compress_.dry_run = compress_.lossless = false;
     verify_.original = compress_.input;
     verify_.candidate = compress_.output;
-    verify_.latency = false;
+    verify_.latency = verify_.macs = false;
   }
 
   // What the layers see is the same for every size.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/json_values.h"
 #include "cli/text_table.h"
 #include "runtime/calibration.h"
 
@@ -50,10 +51,6 @@ std::string samples_text(const CalibrationInfo& info) {
                                  info.inputs.size(), info.held_out.size());
   if (!info.probes.empty()) text += fmt::format(", sensitivities by {}", info.probes[0].measure);
   return text + (info.part ? ", unfinished\n" : "\n");
-}
-
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
 }
 
 Json inputs_json(const CalibrationInfo& info) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -64,40 +65,64 @@ AnalyzeOptions make_options(const Invocation& invocation) {
   return options;
 }
 
-std::vector<std::string> used_paths(const Arguments& arguments, const AnalyzeOptions& options) {
-  return {options.model,          options.samples.calib,    options.labels,
-          arguments.text("data"), arguments.text("labels"), arguments.text("sweep-out")};
+std::vector<std::string> input_paths(const Arguments& arguments, const AnalyzeOptions& options) {
+  return {options.model, options.samples.calib, options.labels, arguments.text("data"),
+          arguments.text("labels")};
 }
 
-void warn(const Invocation& invocation, const std::vector<std::string>& warnings) {
-  if (!invocation.common.quiet)
-    for (const std::string& warning : warnings) talk("tt: warning: " + warning + "\n");
+std::optional<pipeline::SweepOptions> wished_sweep(const Invocation& invocation,
+                                                   const AnalyzeOptions& options) {
+  if (invocation.arguments.has("sweep")) return sweep_options(invocation, options);
+  check_no_sweep(invocation.arguments);
+  return std::nullopt;
+}
+
+void warn(const Invocation& invocation, const std::string& warning) {
+  if (!invocation.common.quiet) talk("tt: warning: " + warning + "\n");
+}
+
+// What the sweep has to say beside the analysis: both see the same samples.
+void add_warnings(const Invocation& invocation, const std::vector<std::string>& more,
+                  std::vector<std::string>& warnings) {
+  for (const std::string& warning : more) {
+    if (std::find(warnings.begin(), warnings.end(), warning) != warnings.end()) continue;
+    warn(invocation, warning);
+    warnings.push_back(warning);
+  }
+}
+
+std::uint64_t wished_top(const Arguments& arguments) {
+  const std::string* given = arguments.value("top");
+  return given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
+}
+
+std::string text_of(const pipeline::AnalyzeReport& report, const std::optional<pipeline::SweepReport>& swept,
+                    std::uint64_t top, bool verbose) {
+  return analysis_text(report, top, verbose) + (swept ? "\n" + sweep_text(*swept) : "");
 }
 
 void run(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   const AnalyzeOptions options = make_options(invocation);
-  const std::string* given = arguments.value("top");
-  const std::uint64_t top = given ? OptionValue{kName, "top", *given}.integer(0, UINT64_MAX) : kTop;
-  std::optional<pipeline::SweepOptions> sweeping;
-  if (arguments.has("sweep"))
-    sweeping = sweep_options(invocation, options);
-  else
-    check_no_sweep(arguments);
-  SweepFile points(arguments, sweeping);
-  ReportFiles files(kName, arguments, used_paths(arguments, options));
+  const std::uint64_t top = wished_top(arguments);
+  std::vector<std::string> used = input_paths(arguments, options);
+  const std::optional<pipeline::SweepOptions> sweeping = wished_sweep(invocation, options);
+  SweepFile points(arguments, sweeping, used);
+  if (sweeping) used.insert(used.end(), {arguments.text("sweep-out"), sweeping->checkpoint});
+  ReportFiles files(kName, arguments, used);
   ProgressBar progress(invocation.common.progress, standard_error_traits());
-  const pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
-  warn(invocation, report.warnings);
+  pipeline::AnalyzeReport report = pipeline::analyze(options, progress);
+  for (const std::string& warning : report.warnings) warn(invocation, warning);
   std::optional<pipeline::SweepReport> swept;
   if (sweeping) {
     swept = pipeline::sweep(*sweeping, progress);
-    warn(invocation, swept->warnings);
+    add_warnings(invocation, swept->warnings, report.warnings);
     points.write(*swept);
   }
   if (files.wanted()) files.write(analysis_json(report, swept, kDrawnPairs));
-  if (invocation.common.json) return print(analysis_json(report, swept, top).dump(2) + "\n");
-  print(analysis_text(report, top, invocation.common.verbose) + (swept ? "\n" + sweep_text(*swept) : ""));
+  points.finish();
+  print(invocation.common.json ? analysis_json(report, swept, top).dump(2) + "\n"
+                               : text_of(report, swept, top, invocation.common.verbose));
 }
 
 }  // namespace

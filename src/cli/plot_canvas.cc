@@ -23,6 +23,16 @@ void check(cairo_status_t status) {
                       std::string("the plot cannot be drawn, ") + cairo_status_to_string(status));
 }
 
+// The same letters at every place, whatever the machine's settings of fonts say.
+void use_plain_letters(cairo_t* context) {
+  cairo_font_options_t* options = cairo_font_options_create();
+  cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
+  cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
+  cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
+  cairo_set_font_options(context, options);
+  cairo_font_options_destroy(options);
+}
+
 }  // namespace
 
 struct PlotCanvas::State {
@@ -51,13 +61,7 @@ PlotCanvas::PlotCanvas(PlotFormat format, double width, double height)
     cairo_surface_set_device_scale(state.surface, kPixels, kPixels);
   }
   state.context = cairo_create(state.surface);
-  // The same letters at every place, whatever the machine's settings of fonts say.
-  cairo_font_options_t* options = cairo_font_options_create();
-  cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-  cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-  cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-  cairo_set_font_options(state.context, options);
-  cairo_font_options_destroy(options);
+  use_plain_letters(state.context);
   rectangle(0, 0, width, height, {1, 1, 1});
 }
 

@@ -10,6 +10,9 @@
 namespace tt::cli {
 namespace {
 
+constexpr double kLeast = 1e-300, kMost = 1e300;  // powers of ten end soon beyond
+constexpr int kMostTicks = 10;
+
 // The smallest of 1, 2, 5 times a power of ten that is at least `least`.
 double nice_step(double least) {
   const double power = std::pow(10, std::floor(std::log10(least)));
@@ -24,7 +27,7 @@ PlotScale::PlotScale(const PlotAxis& axis, double least, double most, bool from_
     : axis_(axis), from_(from), to_(to) {
   if (axis_.logarithmic && !(least > 0)) least = most = 1;
   if (axis_.logarithmic) {
-    set_logarithmic(least, most);
+    set_logarithmic(std::clamp(least, kLeast, kMost), std::clamp(most, kLeast, kMost));
   } else {
     set_linear(from_zero ? std::min(0.0, least) : least, most);
   }
@@ -45,7 +48,7 @@ void PlotScale::set_logarithmic(double least, double most) {
   const bool few = std::log10(most / least) < 2.5;
   const auto first = static_cast<int>(std::floor(std::log10(least)));
   const auto last = static_cast<int>(std::ceil(std::log10(most) + 1e-9));
-  const int every = last - first > 10 ? 2 : 1;
+  const int every = std::max(1, (last - first + kMostTicks - 1) / kMostTicks);
   std::vector<double> values;
   for (int power = first; power <= last + every; power += every)
     for (const int factor : {1, 2, 5})

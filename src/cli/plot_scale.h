@@ -20,8 +20,8 @@ class PlotScale {
   PlotScale(const PlotAxis& axis, double least, double most, bool from_zero, double from, double to);
 
   double place(double value) const;
-  // Linear: 1, 2 or 5 times a power of ten apart, at most 9. Logarithmic: powers of ten; 2 and 5 times these
-  // too on axes shorter than 2.5 decades.
+  // Linear: 1, 2 or 5 times a power of ten apart, at most 9. Logarithmic: powers of ten, about 10 at most; 2
+  // and 5 times these too on axes shorter than 2.5 decades. Values below 1e-300 or above 1e300 lie outside.
   const std::vector<PlotTick>& ticks() const { return ticks_; }
 
  private:

@@ -26,7 +26,6 @@ pipeline::SweepGrid grid_of(const Arguments& arguments) {
     grid.ratios = OptionValue{kName, "ratios", *list}.fractions(kMaxSettings);
   if (const std::string* list = arguments.value("ranks"))
     grid.ranks = OptionValue{kName, "ranks", *list}.integers(kMaxSettings, 1, kMaxRank);
-  pipeline::settings_of(grid);  // a wrong one is found before the work
   return grid;
 }
 
@@ -94,20 +93,21 @@ pipeline::SweepOptions sweep_options(const Invocation& invocation, const pipelin
   if (options.resume && out.empty())
     throw Error(ErrorKind::usage, "option --resume needs --sweep-out",
                 "what is done so far lies beside that file, in FILE.part");
+  pipeline::check_sweep(options);
   return options;
 }
 
-SweepFile::SweepFile(const Arguments& arguments, const std::optional<pipeline::SweepOptions>& options)
+SweepFile::SweepFile(const Arguments& arguments, const std::optional<pipeline::SweepOptions>& options,
+                     const std::vector<std::string>& inputs)
     : path_(arguments.text("sweep-out")) {
   if (!options || path_.empty()) return;
   checkpoint_ = options->checkpoint;
   if (!path_.ends_with(".csv") && !path_.ends_with(".json"))
     OptionValue{kName, "sweep-out", path_}.refuse("a file that ends in .csv or .json");
-  const pipeline::QualityLimits& samples = options->compress.limits;
-  for (const std::string* input :
-       {&options->compress.input, &samples.calib, &options->verify.data, &options->verify.labels})
+  for (const std::string& input : inputs)
     for (const std::string* output : {&path_, &checkpoint_})
-      if (!input->empty()) check_output(kName, "sweep-out", *input, *output);
+      if (!input.empty()) check_output(kName, "sweep-out", input, *output);
+  base::OutputFile::create(checkpoint_);  // only to see that it can be
   out_ = base::OutputFile::create(path_);
 }
 
@@ -116,7 +116,10 @@ void SweepFile::write(const pipeline::SweepReport& report) {
   const std::string text = path_.ends_with(".csv") ? sweep_csv(report) : sweep_json(report).dump(2) + "\n";
   out_->write(0, base::view_of(text));
   out_->commit();
-  std::remove(checkpoint_.c_str());
+}
+
+void SweepFile::finish() {
+  if (out_) std::remove(checkpoint_.c_str());
 }
 
 }  // namespace tt::cli

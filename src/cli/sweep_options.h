@@ -14,8 +14,8 @@ namespace tt::cli {
 
 std::vector<OptionSpec> sweep_specs();
 
-// The model, samples and patterns are those of `analysis`; analyze's own options hold. Errors: usage (an
-// option without its sweep, a value out of range).
+// The model, samples and patterns are those of `analysis`; analyze's own options hold. Errors: usage (a value
+// out of range), those of pipeline::check_sweep.
 pipeline::SweepOptions sweep_options(const Invocation& invocation, const pipeline::AnalyzeOptions& analysis);
 // Errors: usage: --ratios and the like without --sweep.
 void check_no_sweep(const Arguments& arguments);
@@ -24,11 +24,14 @@ void check_no_sweep(const Arguments& arguments);
 class SweepFile {
  public:
   // Created before the work, so that a path that cannot be written is found first. Errors: usage (another
-  // ending, an input of the sweep), those of OutputFile::create.
-  SweepFile(const Arguments& arguments, const std::optional<pipeline::SweepOptions>& options);
+  // ending, one of `inputs`, which may hold empty paths), those of OutputFile::create.
+  SweepFile(const Arguments& arguments, const std::optional<pipeline::SweepOptions>& options,
+            const std::vector<std::string>& inputs);
 
-  // Then the checkpoint goes. Errors: write_failed.
+  // Errors: write_failed.
   void write(const pipeline::SweepReport& report);
+  // Removes the checkpoint: once every output is written, for until then --resume spares the work.
+  void finish();
 
  private:
   std::string path_, checkpoint_;

@@ -16,14 +16,9 @@ using base::Json;
 using base::JsonArray;
 using base::JsonObject;
 using pipeline::Figure;
+using pipeline::figure_of;
 using pipeline::SweepPoint;
 using pipeline::SweepReport;
-
-std::optional<double> figure(const std::vector<Figure>& figures, std::string_view name) {
-  for (const Figure& found : figures)
-    if (found.name == name) return found.value;
-  return {};
-}
 
 // In the order in which they come.
 std::vector<std::string> figure_names(const SweepReport& report) {
@@ -54,12 +49,9 @@ std::string csv_line(const SweepPoint& point, const std::vector<std::string>& na
   line += "," + (known ? number_field(point.ratio) + "," + number_field(1 / point.ratio) + "," +
                              number_field(point.damage)
                        : std::string(",,"));
-  for (const std::string& name : names) line += "," + number_field(figure(point.figures, name));
-  line += "," +
-          std::string(!known            ? ""
-                      : point.dominated ? "1"
-                                        : "0") +
-          "," + quoted_field(point.dominated_by) + "," + quoted_field(point.why_not);
+  for (const std::string& name : names) line += "," + number_field(figure_of(point.figures, name));
+  line += "," + (known ? std::to_string(int{point.dominated}) : "") + "," + quoted_field(point.dominated_by) +
+          "," + quoted_field(point.why_not);
   return line + "\r\n";
 }
 
@@ -73,15 +65,15 @@ std::vector<std::string> text_row(const SweepPoint& point) {
   const std::string set =
       setting.rank ? fmt::format("rank {}", *setting.rank) : fmt::format("{:g}", *setting.ratio);
   if (point.bytes == 0) return {setting.family, set, "out of reach"};
-  const std::optional<double> accuracy = figure(point.figures, "accuracy");
+  const std::optional<double> accuracy = figure_of(point.figures, "accuracy");
   return {setting.family,
           set,
           base::format_bytes(point.bytes),
           fmt::format("{:.1f}", 1 / point.ratio),
           accuracy ? fmt::format("{:.2f}", 100 * *accuracy) : "",
           short_number(point.damage),
-          short_number(figure(point.figures, "relative_error")),
-          short_number(figure(point.figures, "latency_ms")),
+          short_number(figure_of(point.figures, "relative_error")),
+          short_number(figure_of(point.figures, "latency_ms")),
           point.dominated ? point.dominated_by : "on the front"};
 }
 
@@ -94,6 +86,13 @@ std::string table_without_empty(std::vector<Column> columns, std::vector<std::ve
     for (std::vector<std::string>& row : rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(c));
   }
   return table_text(columns, rows);
+}
+
+std::string head_line(const SweepReport& report) {
+  std::string head = fmt::format("Sweep on {} samples", report.samples);
+  if (const std::optional<double> accuracy = figure_of(report.original, "accuracy"))
+    head += fmt::format(", accuracy of the original {:.2f} %", 100 * *accuracy);
+  return head + "\n";
 }
 
 }  // namespace
@@ -127,10 +126,7 @@ std::string sweep_text(const SweepReport& report) {
     rows.push_back(text_row(point));
     rows.back().resize(9);
   }
-  std::string head = fmt::format("Sweep on {} samples", report.samples);
-  if (const std::optional<double> accuracy = figure(report.original, "accuracy"))
-    head += fmt::format(", accuracy of the original {:.2f} %", 100 * *accuracy);
-  return head + "\n" +
+  return head_line(report) +
          table_without_empty({{"method"},
                               {"set"},
                               {"bytes", true},

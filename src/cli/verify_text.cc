@@ -98,20 +98,23 @@ std::string kl_line(const std::optional<runtime::PredictionMetrics>& found) {
                      nats(found->kl.p99), percent(found->top1_agreement), percent(found->top5_agreement));
 }
 
+std::string first_below(const pipeline::LayerQualities& found) {
+  if (const pipeline::LayerQuality* first = found.first_below(kGoodQuality))
+    return fmt::format("first below a cosine of {:g}: {} ({})\n", kGoodQuality,
+                       base::printable(first->name, kNameWidth), number(first->activation_quality));
+  return fmt::format("no layer is below a cosine of {:g}\n", kGoodQuality);
+}
+
 // In words: the first layer that is off, and the one that adds most.
 std::string first_wrong(const pipeline::LayerQualities& found) {
-  std::string text;
-  if (const pipeline::LayerQuality* first = found.first_below(kGoodQuality))
-    text = fmt::format("first below a cosine of {:g}: {} ({})\n", kGoodQuality,
-                       base::printable(first->name, kNameWidth), number(first->activation_quality));
-  else
-    text = fmt::format("no layer is below a cosine of {:g}\n", kGoodQuality);
+  std::string text = found.layers.empty() ? "" : first_below(found);
   if (const pipeline::LayerQuality* most = found.most_added())
     text += fmt::format("adds most: {}, its input is {} off, its output {}\n",
                         base::printable(most->name, kNameWidth), number(most->input_error.value_or(0)),
                         number(most->relative_error));
-  if (found.unseen != 0) text += fmt::format("{} layers cannot be compared\n", found.unseen);
-  return text;
+  if (found.unseen != 0)
+    text += fmt::format("{} layer{} cannot be compared\n", found.unseen, found.unseen == 1 ? "" : "s");
+  return text.empty() ? "there are no layers to compare\n" : text;
 }
 
 std::string layers_table(const std::optional<pipeline::LayerQualities>& found) {
@@ -122,6 +125,7 @@ std::string layers_table(const std::optional<pipeline::LayerQualities>& found) {
                     number(layer.cosine_min), number(layer.relative_error),
                     layer.input_error ? number(*layer.input_error) : "",
                     layer.added_error() ? number(*layer.added_error()) : ""});
+  if (rows.empty()) return first_wrong(*found) + "\n";
   return table_text({{"layer"},
                      {"role"},
                      {"cosine", true},

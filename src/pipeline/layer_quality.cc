@@ -5,14 +5,14 @@
 #include <map>
 #include <set>
 
+#include "base/text.h"
 #include "model/taps.h"
-#include "runtime/judge.h"
+#include "pipeline/layer_values.h"
 #include "runtime/macs.h"
 
 namespace tt::pipeline {
 namespace {
 
-using runtime::OutputMetrics;
 using Names = std::vector<std::string>;
 
 // What goes in and comes out of the layers, of those values that nodes of both models give.
@@ -24,32 +24,13 @@ Names shared_values(const model::Model& original, const model::Model& candidate,
   return model::given_values(original, model::given_values(candidate, {values.begin(), values.end()}));
 }
 
-struct Measured {
-  std::map<std::string, OutputMetrics> values;
-  std::vector<runtime::ValueInfo> inputs;  // of the graph: the same for both
-
-  std::optional<double> error_of(const std::string& value) const {
-    if (const auto found = values.find(value); found != values.end()) return found->second.relative_error;
-    const runtime::ValueInfo* input = runtime::find_value(inputs, value);
-    if (input == nullptr || !runtime::is_float(input->type)) return {};
-    return 0;
-  }
-};
-
-Measured measure(const model::Model& original, const model::Model& candidate, const Names& values,
-                 const runtime::Samples& samples, const LayerQualityOptions& options,
-                 base::Progress& progress) {
+ValueErrors measure(const model::Model& original, const model::Model& candidate, const Names& values,
+                    const runtime::Samples& samples, const LayerQualityOptions& options,
+                    base::Progress& progress) {
   const auto open = [&](const model::Model& model) {
     return runtime::Session::open(runtime::tapped_model(model, values), options.session);
   };
-  const runtime::Session first = open(original), second = open(candidate);
-  runtime::JudgeOptions judge;
-  judge.mask_input = options.mask_input;
-  judge.cache_bytes = 0;
-  Measured measured{{}, first.inputs()};
-  for (const OutputMetrics& output : runtime::Judge(first, samples, judge).judge(second, progress).outputs)
-    measured.values.emplace(output.name, output);
-  return measured;
+  return compare_values(open(original), open(candidate), samples, options.mask_input, progress);
 }
 
 // Names of weights by the outputs of their layers: a changed graph may call its weights otherwise.
@@ -60,16 +41,19 @@ std::map<std::string, std::string> names_by_output(const model::Model& model) {
   return names;
 }
 
-LayerQuality quality_of(const model::Tap& tap, const model::Weight& weight, const OutputMetrics& metrics) {
+LayerQuality quality_of(const model::Tap& tap, const std::string& name, model::Role role,
+                        const ValueErrors& errors) {
+  const runtime::OutputMetrics& metrics = errors.compared.at(tap.output);
   LayerQuality layer;
-  layer.name = weight.name;
-  layer.role = model::role_name(weight.role);
+  layer.name = name;
+  layer.role = model::role_name(role);
   layer.node = tap.node;
   layer.op = tap.op;
   layer.output = tap.output;
   layer.activation_quality = metrics.cosine_mean;
   layer.cosine_min = metrics.cosine_min;
   layer.relative_error = metrics.relative_error;
+  layer.input_error = errors.error_of(tap.input);
   return layer;
 }
 
@@ -104,20 +88,22 @@ const LayerQuality* LayerQualities::most_added() const {
 LayerQualities layer_qualities(const model::Model& original, const model::Model& candidate,
                                const runtime::Samples& samples, const LayerQualityOptions& options,
                                base::Progress& progress) {
-  const std::vector<model::Tap> taps = model::taps_of(candidate);
-  const Measured measured =
-      measure(original, candidate, shared_values(original, candidate, taps), samples, options, progress);
-  const std::map<std::string, std::string> names = names_by_output(original);
   LayerQualities found;
+  const std::vector<model::Tap> taps = model::taps_of(candidate);
+  found.unseen = std::max<std::uint64_t>(uses_of_layers(candidate), taps.size());
+  const Names values = shared_values(original, candidate, taps);
+  if (values.empty()) return found;
+  const ValueErrors errors = measure(original, candidate, values, samples, options, progress);
+  const std::map<std::string, std::string> names = names_by_output(original);
   for (const model::Tap& tap : taps) {
-    const auto output = measured.values.find(tap.output);
-    if (output == measured.values.end()) continue;
-    LayerQuality layer = quality_of(tap, candidate.weights()[tap.weight], output->second);
-    if (const auto name = names.find(tap.output); name != names.end()) layer.name = name->second;
-    layer.input_error = measured.error_of(tap.input);
-    found.layers.push_back(std::move(layer));
+    const auto named = names.find(tap.output);
+    const std::string& name = named != names.end() ? named->second : candidate.weights()[tap.weight].name;
+    if (const auto why = errors.left_out.find(tap.output); why != errors.left_out.end())
+      found.notes.push_back("layer " + base::quoted(name) + " is not compared, " + why->second);
+    if (errors.compared.contains(tap.output))
+      found.layers.push_back(quality_of(tap, name, candidate.weights()[tap.weight].role, errors));
   }
-  found.unseen = uses_of_layers(candidate) - found.layers.size();
+  found.unseen -= found.layers.size();
   return found;
 }
 

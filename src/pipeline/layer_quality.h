@@ -32,8 +32,9 @@ struct LayerQuality {
 struct LayerQualities {
   std::vector<LayerQuality> layers;  // in graph order of the candidate
   // Uses of weights of layers of the candidate that cannot be compared: inside If, Loop, Scan or a function,
-  // or of which the original has no output of this name.
+  // of which the original has no output of this name, or that are in `notes`.
   std::uint64_t unseen = 0;
+  std::vector<std::string> notes;  // which layers' outputs could not be compared, and why
 
   const LayerQuality* first_below(double quality) const;  // null if there is none
   const LayerQuality* most_added() const;                 // null if nothing is known
@@ -45,8 +46,7 @@ struct LayerQualityOptions {
 };
 
 // Runs both models on all samples with the values of their layers as further outputs. Errors: unsupported for
-// models above 2 GB, bad_data for an original of which a layer's output is not finite; those of
-// runtime/judge.h.
+// models above 2 GB; those of compare_values (pipeline/layer_values.h).
 LayerQualities layer_qualities(const model::Model& original, const model::Model& candidate,
                                const runtime::Samples& samples, const LayerQualityOptions& options,
                                base::Progress& progress);

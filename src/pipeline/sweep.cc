@@ -1,6 +1,7 @@
 #include "pipeline/sweep.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -58,7 +59,7 @@ class Bench {
     compress_.dry_run = compress_.lossless = false;
     verify_.original = compress_.input;
     verify_.candidate = compress_.output;
-    verify_.latency = false;
+    verify_.latency = verify_.macs = false;
   }
 
   // What the layers see is the same for every size.
@@ -75,7 +76,7 @@ class Bench {
     how.seed = compress_.seed;
     how.threads = compress_.threads;
     how.allow_symlinks = compress_.allow_symlinks;
-    how.checkpoint_seconds = 86400;
+    how.checkpoint_seconds = std::numeric_limits<double>::infinity();  // nobody goes on from this folder
     calibrate(how, quiet_);
     calib = how.output;
   }
@@ -135,8 +136,9 @@ class Bench {
   }
 
   void add_warnings(const std::vector<std::string>& warnings, SweepReport& report) {
+    std::vector<std::string>& all = report.warnings;
     for (const std::string& warning : warnings)
-      if (warned_.insert(warning).second) report.warnings.push_back(warning);
+      if (std::find(all.begin(), all.end(), warning) == all.end()) all.push_back(warning);
   }
 
   const SweepOptions& options_;
@@ -145,7 +147,6 @@ class Bench {
   CompressOptions compress_;
   VerifyOptions verify_;
   base::Progress quiet_;  // one bar for all files
-  std::set<std::string> warned_;
 };
 
 bool is_alike(std::uint64_t a, std::uint64_t b) {
@@ -166,6 +167,7 @@ void restore(const SweepCheckpoint& checkpoint, SweepReport& report) {
   report.measure = checkpoint.measure;
   report.samples = checkpoint.samples;
   report.original = checkpoint.original;
+  report.warnings = checkpoint.warnings;
 }
 
 void keep(SweepCheckpoint& checkpoint, const SweepPoint& point, const SweepReport& report) {
@@ -173,6 +175,7 @@ void keep(SweepCheckpoint& checkpoint, const SweepPoint& point, const SweepRepor
   checkpoint.measure = report.measure;
   checkpoint.samples = report.samples;
   checkpoint.original = report.original;
+  checkpoint.warnings = report.warnings;
   checkpoint.add(point);
 }
 
@@ -182,7 +185,10 @@ void measure_all(const std::vector<SweepSetting>& settings, Bench& bench, SweepC
   bool calibrated = false;
   for (const SweepSetting& setting : settings) {
     base::check_cancelled();
-    if (spent.contains(setting.family)) continue;
+    if (spent.contains(setting.family)) {
+      progress.step(0);
+      continue;
+    }
     const SweepPoint* known = checkpoint.find(setting);
     if (known == nullptr && !std::exchange(calibrated, true)) bench.calibrate_once();
     const SweepPoint point = known ? *known : bench.measure(setting, report);
@@ -212,6 +218,13 @@ void mark_dominated(std::vector<SweepPoint>& points) {
     point.dominated = best != nullptr;
     point.dominated_by = best ? best->setting.id() : "";
   }
+}
+
+void check_sweep(const SweepOptions& options) {
+  check_options(options);
+  settings_of(options.grid);
+  open_original(options.compress);
+  SweepCheckpoint(options.checkpoint, sweep_identity(options), options.resume);
 }
 
 SweepReport sweep(const SweepOptions& options, base::Progress& progress) {

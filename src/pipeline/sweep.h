@@ -53,8 +53,11 @@ struct SweepReport {
   std::vector<std::string> warnings;                     // each once
 };
 
-// Errors: usage: no samples, or standard input; unsupported: safetensors; bad_data: a checkpoint of
-// another model, samples or options; those of compress and verify. A size that cannot be reached is a point
+// What can be found before the work: usage: no samples, standard input, a wrong grid; not_found; unsupported:
+// safetensors; bad_data: a checkpoint of another model, samples or options.
+void check_sweep(const SweepOptions& options);
+
+// Errors: those of check_sweep, compress and verify. A size that cannot be reached is a point
 // without a file, not an error.
 SweepReport sweep(const SweepOptions& options, base::Progress& progress);
 

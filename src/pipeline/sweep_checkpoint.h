@@ -17,17 +17,18 @@ class SweepCheckpoint {
  public:
   // `path` empty: nothing is kept. `identity`: what the figures depend on beside the setting
   // (sweep_identity). With `resume` and a file at `path` its points are taken over. Errors: bad_data: no
-  // checkpoint, or one of another identity.
+  // checkpoint, one of another identity, or one with texts that this program does not write.
   SweepCheckpoint(std::string path, base::Json identity, bool resume);
 
   // Null if it has not been measured.
   const SweepPoint* find(const SweepSetting& setting) const;
   // Adds a point and writes the file (complete or as it was before).
   void add(const SweepPoint& point);
-  // Of all points, as the first run found it.
+  // Of all points, as the runs before found it: keys of SweepReport.
   std::string task, measure;
   std::uint64_t samples = 0;
   std::vector<Figure> original;
+  std::vector<std::string> warnings;
 
  private:
   void read();

@@ -46,12 +46,6 @@ void add_outputs(const std::vector<OutputMetrics>& outputs, std::vector<Figure>&
                                  {"cosine_min", worst(outputs, &OutputMetrics::cosine_min, false)}});
 }
 
-double value_of(const std::vector<Figure>& figures, std::string_view name) {
-  const auto found =
-      std::find_if(figures.begin(), figures.end(), [&](const Figure& figure) { return figure.name == name; });
-  return found == figures.end() ? std::numeric_limits<double>::quiet_NaN() : found->value;
-}
-
 }  // namespace
 
 std::vector<Figure> figures_of(const VerifyReport& report) {
@@ -74,6 +68,12 @@ std::vector<Figure> original_figures(const VerifyReport& report) {
   return figures;
 }
 
+std::optional<double> figure_of(const std::vector<Figure>& figures, std::string_view name) {
+  const auto found =
+      std::find_if(figures.begin(), figures.end(), [&](const Figure& figure) { return figure.name == name; });
+  return found == figures.end() ? std::nullopt : std::optional(found->value);
+}
+
 std::string_view damage_measure(const VerifyReport& report) {
   if (report.judgement.predictions) return "kl_mean";
   return report.task == runtime::task_name(runtime::Task::embedding) ? "cosine_loss" : "relative_error";
@@ -82,10 +82,11 @@ std::string_view damage_measure(const VerifyReport& report) {
 double damage_of(const VerifyReport& report) {
   const std::vector<Figure> figures = figures_of(report);
   const std::string_view measure = damage_measure(report);
-  const double damage = measure == "cosine_loss" ? 1 - value_of(figures, "cosine_mean")
-                                                 : std::max(0.0, value_of(figures, measure));
-  const bool known = report.judgement.finite && !std::isnan(damage);
-  return known ? damage : std::numeric_limits<double>::infinity();
+  const bool cosine = measure == "cosine_loss";
+  const std::optional<double> figure = figure_of(figures, cosine ? "cosine_mean" : measure);
+  if (!report.judgement.finite || !figure || std::isnan(*figure))
+    return std::numeric_limits<double>::infinity();
+  return cosine ? 1 - *figure : std::max(0.0, *figure);
 }
 
 }  // namespace tt::pipeline

@@ -1,6 +1,7 @@
 // The figures of a verify report as one flat list, for tables of many reports.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,9 @@ struct Figure {
 std::vector<Figure> figures_of(const VerifyReport& report);
 // accuracy, perplexity and label_error of the original.
 std::vector<Figure> original_figures(const VerifyReport& report);
+
+// Of that name, if it was measured.
+std::optional<double> figure_of(const std::vector<Figure>& figures, std::string_view name);
 
 // What files are compared by: kl_mean where rows are predictions, cosine_loss (1 - cosine_mean) of
 // embeddings, else relative_error.

@@ -93,6 +93,19 @@ std::optional<std::uint64_t> macs_of(const model::Model& model, const runtime::B
   return std::nullopt;
 }
 
+void measure_cost(const VerifyOptions& options, const Models& models, const runtime::Session& original,
+                  const runtime::Session& candidate, const runtime::Samples& samples, VerifyReport& report) {
+  const bool macs = options.macs && !options.isolate;  // counting runs the models in this process
+  if (!macs && !options.latency) return;
+  const runtime::Batches batches(original, samples, 0, samples.size(), 1);
+  if (options.latency)
+    std::tie(report.latency_original, report.latency_candidate) =
+        runtime::measure_latency(original, candidate, batches.first_inputs());
+  if (!macs) return;
+  report.macs_original = macs_of(models.original.model, batches, "original", options, report);
+  report.macs_candidate = macs_of(models.candidate.model, batches, "candidate", options, report);
+}
+
 void compare_on_samples(const VerifyOptions& options, const Models& models, base::Progress& progress,
                         VerifyReport& report) {
   const runtime::Session original = runtime::Session::open(models.original.model, session_options(options));
@@ -107,17 +120,12 @@ void compare_on_samples(const VerifyOptions& options, const Models& models, base
   report.task_reason = task.reason;
   report.judgement =
       runtime::Judge(original, samples, judge_options(options, task, given)).judge(candidate, progress);
-  if (options.per_layer)
+  if (options.per_layer) {
     report.layers = layer_qualities(models.original.model, models.candidate.model, samples,
                                     {session_options(options), options.mask_input}, progress);
-  if (options.isolate && !options.latency) return;
-  const runtime::Batches batches(original, samples, 0, samples.size(), 1);
-  if (options.latency)
-    std::tie(report.latency_original, report.latency_candidate) =
-        runtime::measure_latency(original, candidate, batches.first_inputs());
-  if (options.isolate) return;  // counting would run the models in this process
-  report.macs_original = macs_of(models.original.model, batches, "original", options, report);
-  report.macs_candidate = macs_of(models.candidate.model, batches, "candidate", options, report);
+    report.warnings.insert(report.warnings.end(), report.layers->notes.begin(), report.layers->notes.end());
+  }
+  measure_cost(options, models, original, candidate, samples, report);
 }
 
 bool passes(const VerifyReport& report) {

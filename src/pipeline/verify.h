@@ -29,6 +29,7 @@ struct VerifyOptions {
   std::string baseline;              // the JSON report of an earlier run
   double baseline_tolerance = 1e-6;  // relative: how much worse a figure may be than there
   bool latency = true;
+  bool macs = true;        // count multiply-adds; never with `isolate`
   bool per_layer = false;  // compare the outputs of layers too
   bool isolate = false;
   bool allow_symlinks = false;

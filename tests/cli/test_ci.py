@@ -46,7 +46,10 @@ def workspace(tmp_path, tt_path, source, environment, digits_folder):
             shutil.copy(digits_folder / name, tmp_path / folder)
     (tmp_path / ".tt" / "bin").mkdir(parents=True)
     (tmp_path / ".tt" / "bin" / "tt").symlink_to(tt_path)
-    return tmp_path, dict(environment, PATH=os.environ["PATH"], TT_REPOSITORY=source.as_uri(), **SETTINGS)
+    # Where the tools of the first step are there nothing is installed; git-lfs is only run by the checkout.
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "git-lfs").touch(0o755)
+    return tmp_path, dict(environment, PATH=f"{tmp_path / 'tools'}:{os.environ['PATH']}", TT_REPOSITORY=source.as_uri(), **SETTINGS)
 
 
 def github_steps():
@@ -126,6 +129,13 @@ def test_the_artefacts_are_files_that_the_steps_write():
     assert {path for paths in uploads for path in paths} == written
     gitlab = yaml.safe_load((CI / "gitlab-ci.yml").read_text())["compressed model"]
     assert gitlab["artifacts"]["paths"] == ["out"] and gitlab["artifacts"]["reports"]["junit"] in written
+
+
+def test_the_checkout_has_what_it_asks_for():
+    """lfs: true fails where git-lfs is missing, and Debian's image has neither git nor it."""
+    steps = github_steps()[1]
+    checkout = next(index for index, step in enumerate(steps) if "checkout" in step.get("uses", ""))
+    assert steps[checkout]["with"]["lfs"] and any("git-lfs" in step.get("run", "") for step in steps[:checkout])
 
 
 def test_both_examples_do_the_same():

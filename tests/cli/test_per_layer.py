@@ -170,6 +170,92 @@ def test_layers_inside_if_are_counted(layers, tmp_path):
     assert [layer["node"] for layer in report["layers"]] == ["seen"] and report["layers_unseen"] == 2
 
 
+def dense(path, nodes, weights, shape=("N", 8), outputs=(("y", ("N", 6)),)):
+    """A model of float32 whose nodes are (op, inputs, output, attributes)."""
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node(op, given, [output], **attributes) for op, given, output, attributes in nodes], "g",
+        [info("x", 1, shape)], [info(name, 1, dims) for name, dims in outputs],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), str(path))
+
+
+def clipped(path, infinite=False, width=8):
+    """Two layers; what the first one gives is clipped, so that infinity ends there."""
+    rng = np.random.default_rng(5)
+    first = rng.standard_normal((8, 12)).astype(np.float32)[:, :width]
+    if infinite:
+        first[:, 0] = 3e38
+    dense(path, [("MatMul", ["x", "v"], "h", {}), ("Clip", ["h", "low", "high"], "c", {}), ("MatMul", ["c", "w"], "y", {})],
+          {"v": first, "w": rng.standard_normal((12, 6)).astype(np.float32)[:width], "low": np.float32(-1), "high": np.float32(1)})
+
+
+@pytest.fixture
+def rows(tmp_path):
+    np.save(tmp_path / "x.npy", 1 + np.random.default_rng(6).random((16, 8), np.float32))
+    return "x.npy"
+
+
+def test_an_original_that_is_infinite_inside(layers, tmp_path, rows):
+    clipped(tmp_path / "a.onnx", infinite=True)
+    report = layers("a.onnx", "a.onnx", rows)
+    assert [layer["name"] for layer in report["layers"]] == ["w"] and report["layers_unseen"] == 1
+    assert report["layers"][0]["activation_quality"] == 1
+    assert report["warnings"] == ["layer 'v' is not compared, output 'h' of the original is not finite on these samples"]
+
+
+def test_a_candidate_that_is_infinite_inside(layers, tt, tmp_path, rows):
+    clipped(tmp_path / "a.onnx")
+    clipped(tmp_path / "b.onnx", infinite=True)
+    first, second = layers("a.onnx", "b.onnx", rows)["layers"]
+    assert first["activation_quality"] is None and first["relative_error"] is None and second["relative_error"] > 0
+    done = tt("verify", "a.onnx", "b.onnx", "--data", rows, "--per-layer", "--plot", "p.svg", "--report", "r.html")
+    assert done.status == 0 and "first below a cosine of 0.99: v (NaN)" in done.stdout
+
+
+def test_a_layer_of_another_width(layers, tmp_path, rows):
+    clipped(tmp_path / "a.onnx")
+    clipped(tmp_path / "b.onnx", width=5)
+    report = layers("a.onnx", "b.onnx", rows)
+    assert [layer["name"] for layer in report["layers"]] == ["w"] and report["layers_unseen"] == 1
+    assert report["layers"][0]["input_error"] is None
+    assert "output 'h' of the candidate has the shape" in report["warnings"][-1]
+
+
+def test_no_name_in_common(tt, layers, tmp_path, rows):
+    for name in "ab":
+        dense(tmp_path / f"{name}.onnx", [("MatMul", ["x", "w"], name, {}), ("Relu", [name], "y", {})],
+              {"w": np.eye(8, 6, dtype=np.float32)})
+    report = layers("a.onnx", "b.onnx", rows)
+    assert report["layers"] == [] and report["layers_unseen"] == 1
+    done = tt("verify", "a.onnx", "b.onnx", "--data", rows, "--per-layer", "--plot", "p.svg", "--report", "r.html")
+    assert done.status == 0 and "1 layer cannot be compared\n" in done.stdout and "no layer is below" not in done.stdout
+
+
+def test_a_model_without_layers(tt, layers, tmp_path, rows):
+    dense(tmp_path / "a.onnx", [("Relu", ["x"], "y", {})], {}, outputs=(("y", ("N", 8)),))
+    report = layers("a.onnx", "a.onnx", rows)
+    assert report["layers"] == [] and report["layers_unseen"] == 0
+    text = tt("verify", "a.onnx", "a.onnx", "--data", rows, "--per-layer").stdout
+    assert "there are no layers to compare\n" in text and "cosine of 0.99" not in text
+
+
+def test_a_layer_that_gives_nothing(layers, tmp_path):
+    number = lambda *values: np.array(values, np.int64)
+    dense(tmp_path / "a.onnx", [("Slice", ["x", "zero", "zero", "one"], "none", {}), ("MatMul", ["none", "w"], "h", {}),
+                                ("Concat", ["h", "x"], "y", {"axis": 1})],
+          {"w": np.eye(8, dtype=np.float32), "zero": number(0), "one": number(1)}, ("N", 3, 8), (("y", ("N", 3, 8)),))
+    np.save(tmp_path / "x.npy", np.ones((4, 3, 8), np.float32))
+    report = layers("a.onnx", "a.onnx", "x.npy")
+    assert report["layers"] == [] and report["layers_unseen"] == 1 and "nothing of output 'h' was compared" in report["warnings"][-1]
+
+
+def test_no_samples_at_all(expect_error, tmp_path):
+    clipped(tmp_path / "a.onnx")
+    np.save(tmp_path / "x.npy", np.ones((0, 8), np.float32))
+    expect_error(65, "bad_data", ["no samples"], "verify", "a.onnx", "a.onnx", "--data", "x.npy", "--per-layer")
+
+
 def test_without_samples(expect_error, folder):
     expect_error(64, "usage", ["layers are compared on samples", "--data samples.npz"], "verify", folder / "digits.onnx",
                  folder / "digits.onnx", "--per-layer", "--eval-cmd", "true")

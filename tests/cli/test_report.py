@@ -239,6 +239,22 @@ def test_names_are_text(browser, tt, tmp_path):
         assert browser.evaluate("document.querySelectorAll('[onerror], [style*=expression]').length") == 0
 
 
+def test_names_of_layers_are_text(browser, tt, tmp_path):
+    """Of a comparison layer by layer: names, nodes and values of the model."""
+    values = ["x", *("<img src=x onerror=alert(1)>" + name for name in HOSTILE[:-1]), "y"]
+    nodes = [onnx.helper.make_node("MatMul", [values[i], name], [values[i + 1]], name=name) for i, name in enumerate(HOSTILE)]
+    save(tmp_path / "m.onnx", {name: random_weight(64, 64, seed=i) for i, name in enumerate(HOSTILE)}, nodes)
+    np.save(tmp_path / "x.npy", random_weight(1, 64))
+    page = tmp_path / "v.html"
+    done = run(tt, "verify", "m.onnx", "m.onnx", "--data", "x.npy", "--per-layer", "--report", page, "--plot", "v.svg")
+    assert "\x01" not in done.stdout and "\u202e" not in done.stdout
+    assert [layer["name"] for layer in page_data(page)["report"]["layers"]] == HOSTILE
+    browser.open(page)
+    assert browser.problems == [] and browser.requests == [page.as_uri()]
+    assert browser.evaluate("document.querySelectorAll('img, b, script:not([id])').length") == 2
+    ElementTree.parse(tmp_path / "v.svg")
+
+
 def test_nothing_runs_that_is_not_ours(browser, pages, tmp_path):
     """The policy itself: script, style and requests that were smuggled into the file do nothing."""
     page = tmp_path / "smuggled.html"

@@ -22,8 +22,10 @@ def folder(digits_folder, tt_path):
 
 
 def arguments(folder, *more):
-    return ["analyze", folder / "digits.onnx", "--sweep", "--data", folder / "test.npz", "--labels", folder / "labels.npy",
-            "--no-latency", "--no-generate", *more]
+    """Of a sweep; --data and --labels may be given otherwise."""
+    samples = {"--data": folder / "test.npz", "--labels": folder / "labels.npy"}
+    usual = [item for option, path in samples.items() if option not in more for item in (option, path)]
+    return ["analyze", folder / "digits.onnx", "--sweep", *usual, "--no-latency", "--no-generate", *more]
 
 
 def sweep_of(result):
@@ -177,6 +179,22 @@ def interrupted(tt_path, tmp_path, folder, environment, *more):
     running.stderr.close()
 
 
+def test_a_page_that_cannot_be_written_costs_no_second_sweep(tt, tt_path, tmp_path, folder, environment):
+    options = ["--methods", "auto", "--sweep-out", "s.csv", "--report", "r.html"]
+    running = subprocess.Popen([str(tt_path), *map(str, arguments(folder, *options))], cwd=tmp_path, env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "s.csv.part").exists() and running.poll() is None:
+        time.sleep(0.01)
+    (tmp_path / "r.html").mkdir()
+    message = running.communicate()[1]
+    assert running.returncode == 74 and "r.html" in message, message
+    assert (tmp_path / "s.csv").exists() and (tmp_path / "s.csv.part").exists()
+    (tmp_path / "r.html").rmdir()
+    sweep = sweep_of(tt(*arguments(folder, *options, "--resume", "--json")))
+    assert sweep["resumed"] == len(sweep["points"]) == 9
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "s.csv"]
+
+
 def test_more_settings_may_be_asked_for(tt, tt_path, tmp_path, folder, environment):
     interrupted(tt_path, tmp_path, folder, environment)
     sweep = sweep_of(tt(*arguments(folder, "--methods", "auto,tt-rank", "--ratios", "0.5,0.3", "--ranks", 8, "--sweep-out", "s.csv",
@@ -225,10 +243,39 @@ def test_wrong_uses(expect_error, tmp_path, folder, options, words):
     assert not list(tmp_path.glob("s.*"))
 
 
-def test_the_output_is_no_input(expect_error, tmp_path, folder):
-    (tmp_path / "x.csv").write_bytes((folder / "test.npz").read_bytes())
-    expect_error(64, "usage", ["x.csv"], "analyze", folder / "digits.onnx", "--sweep", "--data", "x.csv", "--sweep-out", "x.csv")
-    assert (tmp_path / "x.csv").read_bytes() == (folder / "test.npz").read_bytes()
+@pytest.mark.parametrize("option, name", [("--data", "x.csv"), ("--data", "x.csv.part"), ("--calib", "x.csv"), ("--names", "x.csv")])
+def test_the_output_is_no_input(expect_error, tmp_path, folder, option, name):
+    """Nor may what is kept while it lasts replace one."""
+    (tmp_path / name).write_bytes((folder / "test.npz").read_bytes())
+    expect_error(64, "usage", [name], *arguments(folder, option, name, "--sweep-out", "x.csv"))
+    assert (tmp_path / name).read_bytes() == (folder / "test.npz").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_page_is_no_output_of_the_sweep(expect_error, tmp_path, folder):
+    for name in "s.json", "s.json.part":
+        expect_error(64, "usage", ["--report", name], *arguments(folder, "--sweep-out", "s.json", "--report", name))
+
+
+@pytest.mark.parametrize("missing", ["--data", "--labels"])
+def test_what_is_missing_is_found_before_the_analysis(tt, tmp_path, folder, missing):
+    done = tt(*arguments(folder, missing, "nowhere.npz", "--progress", "always"))
+    assert done.status == 66 and "nowhere.npz" in done.stderr and "analysing" not in done.stderr, done
+
+
+def test_warnings_survive_an_interruption(tt, tt_path, tmp_path, folder, environment):
+    """What the sweep and the analysis warn of is said once, and a resumed sweep says what the first one said."""
+    import numpy as np
+    few = {name: array[:8] for name, array in np.load(folder / "calibration.npz").items()}
+    np.savez(tmp_path / "few.npz", **few)
+    interrupted(tt_path, tmp_path, folder, environment, "--calib", "few.npz")
+    part = json.loads((tmp_path / "s.csv.part").read_text())
+    assert part["warnings"], "few samples"
+    part["warnings"].append("multiply-adds are not known")
+    (tmp_path / "s.csv.part").write_text(json.dumps(part))
+    done = tt(*arguments(folder, "--methods", "auto", "--ratios", 0.5, "--sweep-out", "s.csv", "--calib", "few.npz", "--resume", "--json"))
+    assert json.loads(done.stdout)["warnings"] == part["warnings"]
+    assert done.stderr.splitlines() == ["tt: warning: " + warning for warning in part["warnings"]]
 
 
 def test_models_that_cannot_be_swept(tt, expect_error, tmp_path, folder):
@@ -241,7 +288,13 @@ def test_models_that_cannot_be_swept(tt, expect_error, tmp_path, folder):
     expect_error(65, "unsupported", ["weights without a graph"], "analyze", "w.safetensors", "--sweep", "--data", folder / "test.npz")
 
 
-def test_a_folder_that_cannot_be_written_is_found_first(tt, tmp_path, folder):
-    started = time.monotonic()
-    done = tt(*arguments(folder, "--sweep-out", os.path.join("nowhere", "s.csv")))
-    assert done.status == 73 and time.monotonic() - started < 5
+def test_a_folder_that_cannot_be_written_is_found_first(tt, folder):
+    done = tt(*arguments(folder, "--sweep-out", os.path.join("nowhere", "s.csv"), "--progress", "always"))
+    assert done.status == 73 and "nowhere" in done.stderr and "analysing" not in done.stderr, done
+
+
+def test_a_checkpoint_that_cannot_be_written_is_found_first(tt, tmp_path, folder):
+    (tmp_path / "s.csv.part").mkdir()
+    done = tt(*arguments(folder, "--sweep-out", "s.csv", "--progress", "always"))
+    assert done.status == 73 and "'s.csv.part'" in done.stderr and "analysing" not in done.stderr, done
+    assert [path.name for path in tmp_path.iterdir()] == ["s.csv.part"]

@@ -10,7 +10,7 @@ using namespace tt::cli;
 TEST_CASE("ticks hold all values between the first and the last") {
   for (const bool logarithmic : {false, true})
     for (const auto& [least, most] :
-         {std::pair{0.001, 0.0011}, {0.3, 0.3}, {1.0, 9.0}, {2e-9, 7e12}, {0.02, 50.0}}) {
+         {std::pair{0.001, 0.0011}, {0.3, 0.3}, {1.0, 9.0}, {2e-9, 7e12}, {5.9e-148, 0.3}, {0.02, 50.0}}) {
       CAPTURE(least);
       const PlotScale scale({"", logarithmic}, least, most, false, 100, 500);
       const auto& ticks = scale.ticks();
@@ -42,4 +42,10 @@ TEST_CASE("labels are short") {
 TEST_CASE("a logarithmic axis of nothing positive is one of ones") {
   const PlotScale scale({"", true}, 0, 0, false, 0, 1);
   CHECK(std::isfinite(scale.place(1)));
+}
+
+TEST_CASE("the smallest and the largest numbers have an axis") {
+  const PlotScale scale({"", true}, 5e-324, 1.7e308, false, 0, 1);
+  CHECK(scale.ticks().size() <= 15);
+  for (const double value : {5e-324, 1.0, 1.7e308}) CHECK(std::isfinite(scale.place(value)));
 }

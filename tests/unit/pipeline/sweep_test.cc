@@ -64,6 +64,7 @@ TEST_CASE("a checkpoint gives back what was added, to the last bit") {
     kept.measure = "kl_mean";
     kept.samples = 7;
     kept.original = {{"perplexity", 4.4031}};
+    kept.warnings = {"weight 'a\\u0001': C = I"};
     kept.add(first);
     kept.add(missed);
   }
@@ -71,6 +72,7 @@ TEST_CASE("a checkpoint gives back what was added, to the last bit") {
   CHECK(read.task == "lm");
   CHECK(read.samples == 7);
   CHECK(read.original == std::vector<pipeline::Figure>{{"perplexity", 4.4031}});
+  CHECK(read.warnings == std::vector<std::string>{"weight 'a\\u0001': C = I"});
   for (const SweepPoint& added : {first, missed}) {
     const SweepPoint* found = read.find(added.setting);
     REQUIRE(found != nullptr);
@@ -93,14 +95,21 @@ TEST_CASE("figures that are not finite survive a checkpoint") {
   CHECK(std::isnan(read.find(broken.setting)->figures[0].value));
 }
 
-TEST_CASE("a point with both settings or none is refused") {
+TEST_CASE("a checkpoint of a stranger is refused") {
   const base::TemporaryFolder folder;
   const std::string path = folder.path() + "/s.csv.part";
-  pipeline::SweepCheckpoint(path, {}, false).add(point("auto", 0.5, 10, 0.1));
+  pipeline::SweepCheckpoint(path, {}, false).add(point("auto", 0.5, 25000, 0.1));
   const base::InputFile file = base::InputFile::open(path);
   const base::Bytes bytes = file.read_bytes(0, file.size());
   for (const auto& [from, to] : {std::pair<std::string, std::string>{"\"rank\": null", "\"rank\": 4"},
-                                 {"\"target_ratio\": 0.5", "\"target_ratio\": null"}}) {
+                                 {"\"target_ratio\": 0.5", "\"target_ratio\": null"},
+                                 {"\"bytes\": 25000", "\"bytes\": 0"},
+                                 {"\"ratio\": 0.25", "\"ratio\": 0"},
+                                 {"\"accuracy\"", "\"accuracy,1\\n\""},
+                                 {"\"measure\": \"\"", "\"measure\": \"\\u001b[2J\""},
+                                 {"\"why_not\": null", "\"why_not\": \"\\u009b2J\""},
+                                 {"\"warnings\": []", "\"warnings\": [\"\\u0007\"]"},
+                                 {"\"warnings\": []", "\"warnings\": [1]"}}) {
     std::string text(base::text_of(bytes));
     REQUIRE(text.find(from) != std::string::npos);
     text.replace(text.find(from), from.size(), to);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace tt::base {
 
@@ -14,6 +15,12 @@ std::uint64_t heap_bytes();
 // cannot have them. Memory that libraries take by malloc is not counted. Without effect under
 // AddressSanitizer and ThreadSanitizer, which own the heap.
 void limit_heap(std::uint64_t bytes);
+// Gives up what a vector holds. `v = {}` keeps its capacity: it assigns an empty list.
+template <typename T>
+void release(std::vector<T>& values) {
+  std::vector<T>().swap(values);
+}
+
 // From now on up to 64 MiB that were freed stay with the process, and blocks below 32 MiB come from there: a
 // page taken from the system anew costs more than most of what is computed in it.
 void keep_freed_memory();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/memory.h"
 #include "codec/code_bands.h"
 #include "codec/codecs.h"
 #include "codec/quant.h"
@@ -99,7 +100,7 @@ BlockQuantiser::Part BlockQuantiser::part_of(const WeightData& weight, const ten
   if (plan != nullptr && plan->axis() != axis && plan->size() == outputs)
     part.plan.emplace(plan_of_some(*plan, wanted));
   const std::vector<float> all = std::move(part.values);
-  part.values = {};
+  base::release(part.values);
   part.values.reserve(wanted * inputs);
   (axis == 1 ? part.rows : part.cols) = wanted;
   for (std::uint64_t r = 0; r < part.rows; ++r)

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/checked.h"
+#include "base/memory.h"
 #include "codec/codecs.h"
 #include "codec/cursor.h"
 #include "tensor/product_kernel.h"
@@ -62,8 +63,7 @@ std::vector<CoreLayout> one_coded_core() {
 void check_fineness(const Encoding& encoding) {
   if ((encoding.rate > 0) != (encoding.step > 0)) return;
   const std::string name(format_name(encoding.format));
-  throw base::Error(base::ErrorKind::usage,
-                    "encoding '" + name + "' needs one of the keys 'rate' and 'step'",
+  throw base::Error(base::ErrorKind::usage, "encoding '" + name + "' needs one of the keys 'rate' and 'step'",
                     "give the bits a weight, for example " + name + ",rate=3");
 }
 
@@ -91,7 +91,7 @@ void stream_product(const WeightLayout& layout, std::span<const float> left, std
   const std::uint64_t step =
       std::max<std::uint64_t>(1, kPieceBytes / (cols * std::max<std::uint64_t>(element, 4)));
   const tensor::PackedFactor packed(right, rank, cols);
-  right = {};
+  base::release(right);
   std::vector<float> values;
   base::Bytes piece;
   for (std::uint64_t row = 0; row < rows; row += step) {

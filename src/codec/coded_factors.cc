@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/memory.h"
 #include "codec/codecs.h"
 #include "codec/cursor.h"
 #include "codec/quant_core.h"
@@ -151,7 +152,7 @@ void FactorQuantiser::sample_inputs(std::uint64_t numbers) {
       sampled_.by_output[o * count + i] = all_.by_output[o * all_.count + plan.order()[at]];
   }
   sampled_.plan = &sampled_plan_.emplace(metric);
-  all_.by_output = {};
+  base::release(all_.by_output);
 }
 
 double FactorQuantiser::largest_step() const {

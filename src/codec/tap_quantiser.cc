@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/memory.h"
 #include "codec/code_coder.h"
 #include "codec/codecs.h"
 #include "codec/coded_factors.h"
@@ -41,7 +42,7 @@ TapQuantiser::TapQuantiser(const WeightData& weight, const tensor::SicPlan& plan
   const double norm = tensor::squared_norm(values);
   unit_ = norm > 0 ? std::sqrt(tensor::squared_norm(basis.coefficients) / norm) : 1;
   plan_.emplace(basis.metric);
-  basis.metric.values = {};
+  base::release(basis.metric.values);
   WeightData coefficients;
   coefficients.layout = {tensor::DType::f32, {shape.outputs, shape.inputs()}, shape.outputs, shape.inputs()};
   coefficients.payload.resize(basis.coefficients.size() * sizeof(float));

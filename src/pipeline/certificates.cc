@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "codec/quant.h"
 #include "pipeline/report.h"
@@ -37,9 +38,9 @@ std::optional<MetricSpectrum> metric_spectrum(tensor::WeightData data, const Wei
   const std::shared_ptr<const tensor::SicPlan> known = metrics.sic(weight);
   const tensor::SicPlan plan = known ? *known : tensor::SicPlan(codec::identity_metric(data.layout));
   std::vector<float> values = data.values();
-  data.payload = {};
+  base::release(data.payload);
   tensor::SicWeight ready(plan, {values, data.layout.rows, data.layout.cols});
-  values = {};
+  base::release(values);
   const std::uint64_t outputs = ready.outputs();
   return MetricSpectrum{std::move(ready).spectrum(), outputs};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/memory.h"
 #include "pipeline/certificates.h"
 #include "tensor/effective_rank.h"
 #include "tensor/tensor_train.h"
@@ -147,7 +148,7 @@ AnalysedWeight analyse_weight(const AnalysisContext& context, std::size_t index)
         decompose(std::move(values), weight, turned, context.labels, analysis);
     if (context.compared[index]) result.sketch = sketch_of(index, std::move(sample), components);
   }
-  values = {};
+  base::release(values);
   const std::shared_ptr<const tensor::SicPlan> sic = context.metrics.sic(index);
   options.sic = sic.get();
   result.curve = plan::price(data, options);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/memory.h"
 #include "tensor/gram.h"
 #include "tensor/random.h"
 
@@ -62,9 +63,10 @@ std::optional<Distorted> distort(tensor::WeightData weight, const Metric& metric
   if (!tensor::all_finite(layout.dtype, weight.payload)) return std::nullopt;
   const std::vector<float> values = weight.values();
   const std::size_t bytes = weight.payload.size();
-  weight.payload = {};  // a table may be half of the model
+  base::release(weight.payload);  // a table may be half of the model
   std::vector<float> noise(values.size());
-  for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<float>(tensor::random_uniform(seed, i));
+  for (std::size_t i = 0; i < noise.size(); ++i)
+    noise[i] = static_cast<float>(tensor::random_uniform(seed, i));
   const double wanted = relative * relative * metric_error(metric, values, layout.rows, layout.cols);
   const double have = metric_error(metric, noise, layout.rows, layout.cols);
   const double scale = std::sqrt(wanted / have);

@@ -19,8 +19,10 @@ def checkout(tmp_path, tt_path):
     for name in ("tests", "configs", "scripts"):
         shutil.copytree(ROOT / name, folder / name)
     if SHARED.is_dir():
-        (folder / "models").symlink_to(SHARED)
-        (folder / "data").symlink_to(SHARED.parent / "data")
+        for name, source in (("models", SHARED), ("data", SHARED.parent / "data")):
+            (folder / name).mkdir()  # a page may write beside them, not into them
+            for path in source.iterdir():
+                (folder / name / path.name).symlink_to(path)
     return folder
 
 
